@@ -1,0 +1,36 @@
+//! The commands, one a file.
+
+mod install;
+mod kill;
+mod list;
+mod log_line;
+mod logs;
+mod ps;
+mod send;
+mod status;
+mod uninstall;
+
+use wharf_home::Home;
+
+use crate::args::{Args, Command};
+use crate::client::Client;
+use crate::errors::{CliError, CliResult};
+use crate::output::Output;
+
+/// Does what the arguments say.
+pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
+    let home = args.home.map(Home::new).or_else(Home::of_user).ok_or_else(|| {
+        CliError::bad_input("cannot tell where the node's home is: your account has no home folder")
+            .hint("name it with `--home DIR`")
+    })?;
+    match args.command {
+        Command::Status => status::run(&home, &Client::of(&home)?, output),
+        Command::Install(args) => install::run(&args, &home, output),
+        Command::Uninstall(args) => uninstall::run(&args, &Client::of(&home)?, output),
+        Command::List => list::run(&Client::of(&home)?, output),
+        Command::Ps => ps::run(&Client::of(&home)?, output),
+        Command::Send(args) => send::run(&args, &Client::of(&home)?, output),
+        Command::Logs(args) => logs::run(&args, &home, output),
+        Command::Kill(args) => kill::run(&args, &Client::of(&home)?, output),
+    }
+}

@@ -1,0 +1,138 @@
+//! `wharf install`: checks a package, shows what it asks for, and installs it.
+
+use wharf_home::Home;
+use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, InstalledPackage, NewPackageResponse, Outcome};
+use wharf_types::rpc::RpcRefusalKind;
+use wharf_types::{Failure, PackageId, ProcessId};
+
+use crate::args::Install;
+use crate::client::{Answer, Client, RpcError, unexpected};
+use crate::commands::list;
+use crate::errors::{CliError, CliResult};
+use crate::output::{Colour, Format, Output, Style, note};
+use crate::prompt::confirm;
+use crate::source::{self, Source};
+use crate::text;
+
+/// How long a change of packages may take: every component is compiled.
+pub(crate) const CHANGE_WAIT_S: u64 = 180;
+
+/// Installs the package that was named.
+pub(crate) fn run(args: &Install, home: &Home, output: &mut Output) -> CliResult<()> {
+    let source = source::read(&args.source)?;
+    let package = &source.package_id;
+    describe(&source);
+    let client = Client::of(home)?;
+    if let Some(old) = list::installed(&client)?.into_iter().find(|old| old.package_id == *package) {
+        note(&replaced(&old, &source));
+    }
+    confirm(&format!("install {package}?"), args.consent.given(), &format!("{package} was not installed"))?;
+
+    note(&format!("sending {} ...", text::bytes(source.zip.len())));
+    keep(&source, &client)?;
+    note("installing ...");
+    install(&source, &client)?;
+    match output.format() {
+        Format::Json => output.json(&source.as_installed()),
+        Format::Text => output.line(&format!("installed {package}")),
+    }
+}
+
+/// Shows what the package is and asks for. All of it goes to stderr: it is the question, not the result.
+fn describe(source: &Source) {
+    let colour = Colour::of_stderr();
+    let title = match &source.version {
+        Some(version) => format!("{} {}", source.package_id, text::clean_line(version)),
+        None => source.package_id.to_string(),
+    };
+    note(&format!(
+        "{}, {}, SHA-256 {}",
+        colour.paint(Style::Bold, &title),
+        text::bytes(source.zip.len()),
+        source.version_hash
+    ));
+    for line in &source.asks_for {
+        note(&format!("  {}", text::clean_block(line, "    ")));
+    }
+}
+
+fn replaced(old: &InstalledPackage, new: &Source) -> String {
+    let version = text::clean_line(old.version.as_deref().unwrap_or("without a number"));
+    if old.version_hash == new.version_hash {
+        format!("exactly this package is installed already (version {version}); it will be installed again")
+    } else {
+        format!("this replaces the installed version {version}")
+    }
+}
+
+/// Gives the zip to the app store.
+fn keep(source: &Source, client: &Client) -> CliResult<()> {
+    let package = &source.package_id;
+    let request = AppStoreRequest::NewPackage { package_id: package.clone(), mirror: true };
+    let answer = ask_app_store(client, &request, Some(&source.zip), CHANGE_WAIT_S)?;
+    let AppStoreResponse::NewPackageResponse(response) = answer.body else {
+        return Err(unexpected("the app store", &answer.body));
+    };
+    match response {
+        NewPackageResponse::Success | NewPackageResponse::AlreadyExists => Ok(()),
+        NewPackageResponse::NoBlob => {
+            Err(CliError::refused(format_args!("cannot hand {package} to the app store: the zip did not arrive there")))
+        }
+        NewPackageResponse::InstallFailed => {
+            Err(refused(package, "the app store did not take the zip", answer.failure))
+        }
+    }
+}
+
+/// Has the app store install what it was given.
+fn install(source: &Source, client: &Client) -> CliResult<()> {
+    let package = &source.package_id;
+    let request = AppStoreRequest::Install {
+        package_id: package.clone(),
+        version_hash: source.version_hash.clone(),
+        metadata: source.metadata.clone(),
+    };
+    let answer = ask_app_store(client, &request, None, CHANGE_WAIT_S)?;
+    match answer.body {
+        AppStoreResponse::InstallResponse(Outcome::Success) => Ok(()),
+        AppStoreResponse::InstallResponse(Outcome::Failure) => {
+            Err(refused(package, "the app store could not do it", answer.failure))
+        }
+        other => Err(unexpected("the app store", &other)),
+    }
+}
+
+fn refused(package: &PackageId, what: &str, failure: Option<Failure>) -> CliError {
+    CliError::refused(format_args!("cannot install {package}: {what}: {}", reason(failure)))
+        .hint("`wharf logs` may say more")
+}
+
+/// The reason that came with a refusal, if any did.
+pub(crate) fn reason(failure: Option<Failure>) -> String {
+    failure.map_or_else(|| "it gave no reason".to_owned(), |failure| failure.error)
+}
+
+/// Asks the app store.
+pub(crate) fn ask_app_store(
+    client: &Client,
+    request: &AppStoreRequest,
+    blob: Option<&[u8]>,
+    wait_s: u64,
+) -> CliResult<Answer<AppStoreResponse>> {
+    let app_store = app_store()?;
+    match client.ask(&app_store, request, blob, wait_s) {
+        Ok(Answer { body: AppStoreResponse::Err(reason), .. }) => {
+            Err(CliError::refused(format_args!("the app store refused: {reason}")))
+        }
+        Ok(answer) => Ok(answer),
+        Err(error @ RpcError::Refused { kind: RpcRefusalKind::NoSuchProcess, .. }) => {
+            Err(CliError::refused(format_args!("the app store, `{app_store}`, does not run on this node: {error}"))
+                .hint("restart `wharfd`, which installs it, and look at `wharf logs` if it is still missing"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn app_store() -> CliResult<ProcessId> {
+    ProcessId::new("main", "app-store", "sys").map_err(CliError::bad_input)
+}

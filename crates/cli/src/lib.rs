@@ -1,0 +1,42 @@
+//! The command line `wharf`.
+//!
+//! It speaks with the daemon only over the daemon's HTTP endpoint, as any other tool could. Two commands need no running
+//! daemon: `logs` reads the log files, and `install` checks a package before anything is sent.
+//!
+//! What a command reports goes to stdout; questions, progress and errors go to stderr. Text that came from a guest, a
+//! package or a log is shown with its control characters made visible: it must not steer the terminal.
+
+mod args;
+mod client;
+mod commands;
+mod errors;
+mod log_file;
+mod names;
+mod output;
+mod prompt;
+mod source;
+mod table;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Args;
+use crate::output::Output;
+
+/// Runs the command of this process's arguments. What its exit codes mean is in `wharf --help`.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut output = Output::stdout(args.format());
+    let result = commands::run(args, &mut output).and_then(|()| output.flush());
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What was already reported stays in front of the error; a closed pipe is handled below.
+            let _ = output.flush();
+            error.report();
+            error.exit_code()
+        }
+    }
+}

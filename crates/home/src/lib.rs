@@ -1,0 +1,108 @@
+//! Where things are in a node's home.
+//!
+//! ```text
+//! <home>/
+//!   version        format of this folder
+//!   node.key       Ed25519 seed of the node
+//!   wharf.toml     settings
+//!   kernel.db      processes, capabilities, process state
+//!   vfs/<package>:<publisher>/<drive>/
+//!   cache/         compiled code; may be deleted at any time
+//!   log/           wharf.jsonl and older ones
+//!   run/           lock, pid, control token and URL of the running daemon
+//! ```
+
+use std::path::{Path, PathBuf};
+
+/// A node's home folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// The home at `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The home in the user's data folder, `~/.local/share/wharf` on Linux. `None` when the user has no home folder.
+    pub fn of_user() -> Option<Self> {
+        directories::ProjectDirs::from("", "", "wharf").map(|dirs| Self::new(dirs.data_dir()))
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Text file with the format number of this folder.
+    pub fn version(&self) -> PathBuf {
+        self.root.join("version")
+    }
+
+    /// The node's key.
+    pub fn node_key(&self) -> PathBuf {
+        self.root.join("node.key")
+    }
+
+    /// The settings.
+    pub fn config(&self) -> PathBuf {
+        self.root.join("wharf.toml")
+    }
+
+    /// What the kernel persists.
+    pub fn kernel_db(&self) -> PathBuf {
+        self.root.join("kernel.db")
+    }
+
+    /// Root of all drives.
+    pub fn vfs(&self) -> PathBuf {
+        self.root.join("vfs")
+    }
+
+    /// Compiled code.
+    pub fn cache(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
+    /// Folder of the logs.
+    pub fn log_dir(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// The log that is being written: one JSON object a line. Older ones are `wharf.1.jsonl` (the newest of them) and up.
+    pub fn log(&self) -> PathBuf {
+        self.log_dir().join("wharf.jsonl")
+    }
+
+    /// The `n`-th older log, counted from 1.
+    pub fn older_log(&self, n: u32) -> PathBuf {
+        self.log_dir().join(format!("wharf.{n}.jsonl"))
+    }
+
+    /// Folder of what belongs to the running daemon.
+    pub fn run_dir(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
+    /// Held by the running daemon.
+    pub fn lock(&self) -> PathBuf {
+        self.run_dir().join("lock")
+    }
+
+    /// Its process id, as text.
+    pub fn pid(&self) -> PathBuf {
+        self.run_dir().join("pid")
+    }
+
+    /// The secret that gives control of the node, as text.
+    pub fn token(&self) -> PathBuf {
+        self.run_dir().join("token")
+    }
+
+    /// URL of its HTTP server, as text.
+    pub fn http_url(&self) -> PathBuf {
+        self.run_dir().join("http")
+    }
+}

@@ -1,0 +1,229 @@
+//! Bodies: read whole and within bounds, written without a copy.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use wharf_kernel::envelope::{Blob, Payload};
+
+/// A body that is all there.
+#[derive(Debug, Default)]
+pub(crate) struct Whole(Option<Bytes>);
+
+impl Whole {
+    /// These bytes.
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        Self(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+}
+
+impl From<Vec<u8>> for Whole {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::new(bytes.into())
+    }
+}
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.as_ref().map_or(0, Bytes::len) as u64)
+    }
+}
+
+/// The kernel's shared bytes as the HTTP library's.
+pub(crate) fn shared(payload: Payload) -> Bytes {
+    struct Shared(Payload);
+    impl AsRef<[u8]> for Shared {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    Bytes::from_owner(Shared(payload))
+}
+
+/// An answer that a process gave in advance.
+#[derive(Clone, Debug)]
+pub(crate) struct Cached {
+    mime: HeaderValue,
+    bytes: Bytes,
+}
+
+impl Cached {
+    /// Takes the blob of a binding. Without a usable media type it is plain text.
+    pub(crate) fn new(blob: Blob) -> Self {
+        let mime = blob.mime.and_then(|mime| HeaderValue::from_str(&mime).ok());
+        Self { mime: mime.unwrap_or(HeaderValue::from_static("text/plain")), bytes: shared(blob.bytes) }
+    }
+
+    /// How many bytes it keeps in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// It as an HTTP answer.
+    pub(crate) fn response(&self) -> Response<Whole> {
+        let mut response = Response::new(Whole::new(self.bytes.clone()));
+        *response.status_mut() = StatusCode::OK;
+        response.headers_mut().insert(CONTENT_TYPE, self.mime.clone());
+        response
+    }
+}
+
+/// Bytes of request bodies in memory, over all connections.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    used: AtomicUsize,
+    max: usize,
+}
+
+/// A part of a [`Budget`], given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Budget {
+    /// All of it.
+    pub(crate) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { used: AtomicUsize::new(0), max })
+    }
+
+    fn hold(self: &Arc<Self>) -> Held {
+        Held { budget: Arc::clone(self), bytes: 0 }
+    }
+}
+
+impl Held {
+    fn grow(&mut self, bytes: usize) -> Result<(), BodyError> {
+        let max = self.budget.max;
+        let add = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= max);
+        // Only a counter: it orders no other memory.
+        let grown = self.budget.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        grown.map_err(|_| BodyError::Busy)?;
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Why a body was not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// Over the limit for one body.
+    #[error("the body is longer than {max} bytes")]
+    TooLarge {
+        /// The limit.
+        max: usize,
+    },
+    /// Over the limit for all bodies.
+    #[error("the node is busy with other requests, try again")]
+    Busy,
+    /// The client paused for too long.
+    #[error("the body did not arrive in time")]
+    Slow,
+    /// The client broke off.
+    #[error("the body could not be read: {0}")]
+    Broken(#[from] hyper::Error),
+}
+
+impl BodyError {
+    /// The HTTP status for it.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// Reads a body to its end. What is held counts against the budget until it is dropped.
+pub(crate) async fn read(
+    mut body: Incoming,
+    max: usize,
+    pause_max: Duration,
+    budget: &Arc<Budget>,
+) -> Result<(Vec<u8>, Held), BodyError> {
+    let mut held = budget.hold();
+    if body.is_end_stream() {
+        return Ok((Vec::new(), held));
+    }
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > max {
+        return Err(BodyError::TooLarge { max });
+    }
+    held.grow(announced)?;
+    // Room is made as bytes come: an announcement alone costs no memory.
+    let mut bytes = Vec::with_capacity(announced.min(64 << 10));
+    while let Some(frame) = next_frame(&mut body, pause_max).await? {
+        let Ok(data) = frame.into_data() else { continue };
+        let len = bytes.len() + data.len();
+        if len > max {
+            return Err(BodyError::TooLarge { max });
+        }
+        held.grow(len.saturating_sub(held.bytes))?;
+        bytes.extend_from_slice(&data);
+    }
+    Ok((bytes, held))
+}
+
+async fn next_frame(body: &mut Incoming, pause_max: Duration) -> Result<Option<Frame<Bytes>>, BodyError> {
+    let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
+    let frame = tokio::time::timeout(pause_max, frame).await.map_err(|_| BodyError::Slow)?;
+    Ok(frame.transpose()?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_comes_back() {
+        let budget = Budget::new(10);
+        let mut first = budget.hold();
+        first.grow(6).unwrap();
+        let mut second = budget.hold();
+        assert!(matches!(second.grow(5), Err(BodyError::Busy)));
+        assert!(matches!(second.grow(usize::MAX), Err(BodyError::Busy)));
+        second.grow(4).unwrap();
+        drop(first);
+        second.grow(6).unwrap();
+        drop(second);
+        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_cached_answer_shares_the_blob() {
+        let bytes = Arc::new(vec![7; 100]);
+        let cached = Cached::new(Blob { mime: Some("bad\nmime".into()), bytes: Arc::clone(&bytes) });
+        let response = cached.response();
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/plain");
+        assert_eq!(response.body().0.as_ref().unwrap().as_ptr(), bytes.as_ptr());
+    }
+}

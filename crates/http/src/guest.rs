@@ -1,0 +1,259 @@
+//! An HTTP request and answer in the shape processes know.
+//!
+//! The JSON of a request is written in one pass from what the HTTP library holds; the headers of an answer are read
+//! straight into its map. The shapes are those of [`wharf_types::http_server`], which the tests hold them to.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+
+use hyper::StatusCode;
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use hyper::http::request::Parts;
+use percent_encoding::percent_decode;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::access::{ControlToken, split_port};
+use crate::routes::Match;
+
+/// [`wharf_types::http_server::HttpServerRequest`], borrowed.
+#[derive(Serialize)]
+enum Message<'a> {
+    Http(Incoming<'a>),
+}
+
+#[derive(Serialize)]
+struct Incoming<'a> {
+    source_socket_addr: SocketAddr,
+    method: &'a str,
+    url: String,
+    bound_path: &'a str,
+    headers: Headers<'a>,
+    url_params: UrlParams<'a>,
+    query_params: Query<'a>,
+}
+
+/// The message to a process for a request.
+pub(crate) fn message(
+    peer: SocketAddr,
+    parts: &Parts,
+    found: &Match<'_>,
+    token: &ControlToken,
+) -> serde_json::Result<Vec<u8>> {
+    let mut json = Vec::with_capacity(512);
+    let incoming = Incoming {
+        source_socket_addr: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
+        method: parts.method.as_str(),
+        url: url(parts),
+        bound_path: &found.route.bound_path,
+        headers: Headers { headers: &parts.headers, with_token: token.is_in(&parts.headers) },
+        url_params: UrlParams(found),
+        query_params: Query(parts.uri.query().unwrap_or_default()),
+    };
+    serde_json::to_writer(&mut json, &Message::Http(incoming))?;
+    Ok(json)
+}
+
+/// `http://host/path`: no port, no slash at the end, no query.
+fn url(parts: &Parts) -> String {
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str())).unwrap_or("localhost");
+    let path = parts.uri.path();
+    let mut url = String::with_capacity("http://".len() + host.len() + path.len());
+    url.push_str("http://");
+    url.push_str(split_port(host).0);
+    url.push_str(path.strip_suffix('/').unwrap_or(path));
+    url
+}
+
+/// Names in lower case, of a repeated header the last value; the control token is for the node alone.
+struct Headers<'a> {
+    headers: &'a HeaderMap,
+    with_token: bool,
+}
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for name in self.headers.keys().filter(|name| !(self.with_token && **name == AUTHORIZATION)) {
+            let last = self.headers.get_all(name).iter().next_back();
+            map.serialize_entry(name.as_str(), last.and_then(|value| value.to_str().ok()).unwrap_or_default())?;
+        }
+        map.end()
+    }
+}
+
+struct UrlParams<'a>(&'a Match<'a>);
+
+impl Serialize for UrlParams<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.params())
+    }
+}
+
+struct Query<'a>(&'a str);
+
+impl Serialize for Query<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let pairs = self.0.split('&').filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        // A guest that reads into a map keeps the last of equal names.
+        serializer.collect_map(pairs.map(|(name, value)| (decode(name), decode(value))))
+    }
+}
+
+/// Decodes a part of a query, where a plus is a blank.
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|b| matches!(b, b'+' | b'%')) {
+        return Cow::Borrowed(text);
+    }
+    let blanks = text.replace('+', " ");
+    Cow::Owned(percent_decode(blanks.as_bytes()).decode_utf8_lossy().into_owned())
+}
+
+/// What a process answers: [`wharf_types::http_server::HttpResponse`].
+#[derive(Debug, Deserialize)]
+pub(crate) struct Answer {
+    /// The status. A process does not speak about the connection, so it is never below 200.
+    #[serde(deserialize_with = "status")]
+    pub(crate) status: StatusCode,
+    /// The headers that a process may set and that are valid.
+    #[serde(deserialize_with = "headers")]
+    pub(crate) headers: HeaderMap,
+}
+
+impl Answer {
+    /// Reads the body of a response.
+    pub(crate) fn read(body: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(body)
+    }
+}
+
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
+    let status = u16::deserialize(deserializer)?;
+    let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
+    status.ok_or_else(|| serde::de::Error::custom("not the status of an answer"))
+}
+
+fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::Error> {
+    struct IntoMap;
+    impl<'de> Visitor<'de> for IntoMap {
+        type Value = HeaderMap;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map of headers")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<HeaderMap, A::Error> {
+            let mut headers = HeaderMap::new();
+            while let Some((name, value)) = entries.next_entry::<Text<'de>, Text<'de>>()? {
+                let name = HeaderName::from_bytes(name.0.as_bytes());
+                let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value.0)) else { continue };
+                if is_the_processes(&name) {
+                    // Fails beyond 32,768 headers: those are dropped too.
+                    let _ = headers.try_insert(name, value);
+                }
+            }
+            Ok(headers)
+        }
+    }
+    deserializer.deserialize_map(IntoMap)
+}
+
+/// Text that is borrowed when it has no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Whether a process may set a header. Those about the connection and the length of the body are the server's: with
+/// them, a process could make the client take a part of its answer for the answer to someone else's request.
+fn is_the_processes(name: &HeaderName) -> bool {
+    const SERVERS: [HeaderName; 7] =
+        [CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+    !SERVERS.contains(name) && !matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests {
+    use std::sync::Arc;
+
+    use hyper::Request;
+    use wharf_types::http_server::{HttpResponse, HttpServerRequest, IncomingHttpRequest};
+
+    use super::*;
+    use crate::routes::{Audience, Binding, Origin, Routes, Serves};
+    use crate::settings::HttpSettings;
+
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+    fn read_back(request: Request<()>) -> IncomingHttpRequest {
+        let routes = Arc::new(Routes::new(HttpSettings::default()));
+        let binding = Binding { audience: Audience::Anyone, origin: Origin::Anywhere, serves: Serves::Process };
+        routes.bind(&"a.os@chess:chess:sys".parse().unwrap(), "/games/:id/*rest", binding, |_| true).unwrap();
+        let (parts, ()) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        let found = routes.find(&path).unwrap();
+        let token = ControlToken::new(TOKEN).unwrap();
+        let json = message("[::ffff:127.0.0.1]:51234".parse().unwrap(), &parts, &found, &token).unwrap();
+        let HttpServerRequest::Http(incoming) = serde_json::from_slice(&json).unwrap();
+        incoming
+    }
+
+    #[test]
+    fn a_request_has_the_shape_processes_know() {
+        let request = Request::post("/chess:chess:sys/games/1/a/b/?id=1&q=a+b%26&id=2&flag&=")
+            .header("Host", "node.example:8080")
+            .header("X-Twice", "one")
+            .header("X-Twice", "two")
+            .header("X-Odd", HeaderValue::from_bytes(b"\xff").unwrap());
+        let incoming = read_back(request.body(()).unwrap());
+        assert_eq!(incoming.source_socket_addr.as_deref(), Some("127.0.0.1:51234"));
+        assert_eq!(incoming.method, "POST");
+        assert_eq!(incoming.url, "http://node.example/chess:chess:sys/games/1/a/b");
+        assert_eq!(incoming.bound_path, "/chess:chess:sys/games/:id/*rest");
+        let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        assert_eq!(incoming.headers, pairs(&[("host", "node.example:8080"), ("x-odd", ""), ("x-twice", "two")]));
+        assert_eq!(incoming.url_params, pairs(&[("id", "1"), ("rest", "a/b")]));
+        assert_eq!(incoming.query_params, pairs(&[("", ""), ("flag", ""), ("id", "2"), ("q", "a b&")]));
+    }
+
+    /// Whoever holds the control token owns the node: no process may see it, on any path.
+    #[test]
+    fn the_control_token_reaches_no_process() {
+        for (value, kept) in [(format!("Bearer {TOKEN}"), false), ("Bearer of-the-app".to_owned(), true)] {
+            let request = Request::get("/chess:chess:sys/games/1/x").header("authorization", value);
+            let incoming = read_back(request.body(()).unwrap());
+            assert_eq!(incoming.headers.contains_key("authorization"), kept);
+        }
+    }
+
+    fn answer(status: u16, headers: &[(&str, &str)]) -> serde_json::Result<Answer> {
+        let headers = headers.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        Answer::read(&serde_json::to_vec(&HttpResponse { status, headers }).unwrap())
+    }
+
+    #[test]
+    fn an_answer_keeps_its_valid_headers() {
+        let cookie = "a=b; HttpOnly; SameSite=Strict";
+        let read =
+            answer(201, &[("Content-Type", "a/b"), ("bad name", "x"), ("X", "a\nb"), ("Set-Cookie", cookie)]).unwrap();
+        assert_eq!(read.status, StatusCode::CREATED);
+        assert_eq!(read.headers.len(), 2);
+        assert_eq!(read.headers.get("set-cookie").unwrap(), cookie);
+    }
+
+    #[test]
+    fn a_process_cannot_speak_about_the_connection() {
+        for name in ["Content-Length", "transfer-encoding", "Connection", "Upgrade", "Keep-Alive", "TE", "Trailer"] {
+            assert!(answer(200, &[(name, "1")]).unwrap().headers.is_empty(), "{name}");
+        }
+        for status in [0, 99, 100, 101, 199, 1000] {
+            assert!(answer(status, &[]).is_err(), "{status}");
+        }
+    }
+}

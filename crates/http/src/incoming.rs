@@ -1,0 +1,130 @@
+//! A request for a process, there and back.
+
+use std::net::SocketAddr;
+
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use wharf_kernel::envelope::{Blob, Content, Envelope};
+use wharf_kernel::{CallError, SendAs};
+
+use crate::access::check_local;
+use crate::body::{self, Whole, shared};
+use crate::guest::{self, Answer};
+use crate::refusal::refuse;
+use crate::routes::{Audience, Match, Origin, Serves};
+use crate::serve::Server;
+
+/// Answers a request for a path that some process may have bound.
+pub(crate) async fn answer(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> Response<Whole> {
+    let (parts, body) = request.into_parts();
+    let Some(found) = server.routes.find(parts.uri.path()) else { return unbound() };
+    if let Err(response) = check_access(server, peer, &parts, &found) {
+        return *response;
+    }
+    match &found.route.binding.serves {
+        Serves::Nothing => unbound(),
+        Serves::Cached(cached) if matches!(parts.method, Method::GET | Method::HEAD) => {
+            if !server.handle.kernel().is_alive(found.route.owner.process()) {
+                return gone(server, &found);
+            }
+            cached.response()
+        }
+        Serves::Cached(_) | Serves::Process => ask(server, peer, &parts, &found, body).await,
+    }
+}
+
+fn unbound() -> Response<Whole> {
+    refuse(StatusCode::NOT_FOUND, "no process has bound this path")
+}
+
+/// The process that bound the path is gone, and with it what it bound.
+fn gone(server: &Server, found: &Match<'_>) -> Response<Whole> {
+    let kernel = server.handle.kernel();
+    server.routes.prune(found.route.owner.process(), |id| kernel.is_alive(id));
+    unbound()
+}
+
+fn check_access(
+    server: &Server,
+    peer: SocketAddr,
+    parts: &Parts,
+    found: &Match<'_>,
+) -> Result<(), Box<Response<Whole>>> {
+    let binding = &found.route.binding;
+    if binding.origin == Origin::ThisMachine
+        && let Err(reason) = check_local(peer.ip(), parts)
+    {
+        let error = format!("this path can only be seen from the machine that the node runs on: {reason}");
+        return Err(Box::new(refuse(StatusCode::FORBIDDEN, error)));
+    }
+    if binding.audience == Audience::Owner && !server.token.is_in(&parts.headers) {
+        let error = "this path is for the owner of the node: send the control token from the node's home, as \
+                     `Authorization: Bearer <token>`. This version of the node has no login for browsers";
+        return Err(Box::new(refuse(StatusCode::UNAUTHORIZED, error)));
+    }
+    Ok(())
+}
+
+async fn ask(server: &Server, peer: SocketAddr, parts: &Parts, found: &Match<'_>, body: Incoming) -> Response<Whole> {
+    let body_bytes_max = server.settings.body_bytes_max.min(server.handle.kernel().limits().blob_bytes_max);
+    let (bytes, held) = match body::read(body, body_bytes_max, server.settings.body_wait, &server.budget).await {
+        Ok(body) => body,
+        Err(error) => return refuse(error.status(), error),
+    };
+    let Ok(message) = guest::message(peer, parts, found, &server.token) else {
+        return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be written as a message");
+    };
+    let (target, wait) = (&found.route.owner, server.settings.answer_wait);
+    // Processes count on a blob, empty or not.
+    let blob = Some(Blob::new(None, bytes));
+    let answer = server.handle.request(target, Content::body(message), blob, wait, SendAs::Module).await;
+    drop(held);
+    match answer {
+        Ok(answer) => read_answer(answer),
+        Err(CallError::NoSuchProcess) => gone(server, found),
+        Err(error) => failed(found, error),
+    }
+}
+
+fn failed(found: &Match<'_>, error: CallError) -> Response<Whole> {
+    let process = found.route.owner.process();
+    let (status, reason) = match error {
+        CallError::NoSuchProcess => return unbound(),
+        CallError::NotAllowed => (
+            StatusCode::FORBIDDEN,
+            format!(
+                "`{process}` bound this path, but does not take messages from `http-server:distro:sys`: it must grant it \
+                 the messaging capability, or be public"
+            ),
+        ),
+        CallError::MailboxFull | CallError::TooManyOutstanding => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("`{process}` is behind with its work, try again"))
+        }
+        CallError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
+        CallError::Timeout => (StatusCode::REQUEST_TIMEOUT, format!("`{process}` did not answer in time")),
+        CallError::Offline => (StatusCode::BAD_GATEWAY, error.to_string()),
+    };
+    refuse(status, reason)
+}
+
+fn read_answer(envelope: Envelope) -> Response<Whole> {
+    let answer = match Answer::read(&envelope.content.body) {
+        Ok(answer) => answer,
+        Err(error) => {
+            let error = format!("`{}` did not answer with a status and headers: {error}", envelope.source.process());
+            return refuse(StatusCode::INTERNAL_SERVER_ERROR, error);
+        }
+    };
+    let body = match envelope.blob {
+        // The HTTP library leaves the body out of answers to HEAD, but these two statuses have none at all.
+        Some(blob) if !matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
+            Whole::new(shared(blob.bytes))
+        }
+        _ => Whole::default(),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    response
+}

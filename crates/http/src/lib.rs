@@ -1,0 +1,43 @@
+//! `http-server:distro:sys`: the node's web server, and the endpoint that tools send messages through.
+//!
+//! Processes bind paths by message ([`HttpModule`]); a request for a bound path becomes a message to the process, and
+//! its response the HTTP answer. The same listener carries `POST /rpc:distro:sys/message`, with which the node's owner
+//! sends messages from outside.
+//!
+//! ```text
+//! let server = HttpServer::new(HttpSettings::default());
+//! let handle = kernel.start_module(server.module());
+//! server.serve(listener, handle, ControlToken::new(&token)?, stop).await;
+//! ```
+//!
+//! | file | concept |
+//! |---|---|
+//! | `pattern` | a bound path with `:name` and `*name`, in the form the matcher takes |
+//! | `routes` | which process a path belongs to |
+//! | `module` | binding and unbinding by message |
+//! | `access` | the control token, and what counts as this machine |
+//! | `body` | bodies in and out, with their bounds |
+//! | `refusal` | answers that the server gives in its own name |
+//! | `incoming` | a request for a process, there and back |
+//! | `guest` | an HTTP request and answer in the shape processes know |
+//! | `rpc` | the endpoint for tools |
+//! | `serve` | connections |
+
+mod access;
+mod body;
+mod guest;
+mod incoming;
+mod module;
+mod pattern;
+mod refusal;
+mod routes;
+mod rpc;
+mod serve;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use access::{ControlToken, WeakToken};
+pub use module::HttpModule;
+pub use serve::HttpServer;
+pub use settings::HttpSettings;

@@ -1,0 +1,59 @@
+//! Every bound of the web server, in one place.
+
+use std::time::Duration;
+
+use wharf_kernel::envelope::Seconds;
+
+/// Bounds of the web server. Reaching one gives an error to whoever caused it.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Open connections.
+    pub connections_max: usize,
+    /// Connections that only this machine gets when all others are taken: strangers cannot lock the owner out.
+    pub local_connections_max: usize,
+    /// How long a process may take to answer.
+    pub answer_wait: Seconds,
+    /// Bytes in the body of a request for a process. The kernel's bound on blobs holds besides.
+    pub body_bytes_max: usize,
+    /// Bytes in the body of an RPC call, where a blob is base64.
+    pub rpc_body_bytes_max: usize,
+    /// Bytes in the blob of an RPC reply, which JSON makes about five times as long.
+    pub rpc_reply_blob_bytes_max: usize,
+    /// Bytes of request bodies in memory, over all connections.
+    pub buffered_bytes_max: usize,
+    /// How long the header of a request may take, and how long a connection may stay idle.
+    pub header_wait: Duration,
+    /// How long a body may pause.
+    pub body_wait: Duration,
+    /// How long requests under way may go on after the server was told to stop.
+    pub stop_wait: Duration,
+    /// Paths one process may bind.
+    pub paths_max: usize,
+    /// Bytes in one bound path.
+    pub path_bytes_max: usize,
+    /// Bytes of cached answers of one process.
+    pub cached_bytes_max: usize,
+    /// Bytes of cached answers of all processes.
+    pub node_cached_bytes_max: usize,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            connections_max: 1_024,
+            local_connections_max: 64,
+            answer_wait: Seconds(15),
+            body_bytes_max: 16 << 20,
+            rpc_body_bytes_max: 128 << 20,
+            rpc_reply_blob_bytes_max: 64 << 20,
+            buffered_bytes_max: 256 << 20,
+            header_wait: Duration::from_secs(30),
+            body_wait: Duration::from_secs(30),
+            stop_wait: Duration::from_secs(5),
+            paths_max: 1_024,
+            path_bytes_max: 2_048,
+            cached_bytes_max: 64 << 20,
+            node_cached_bytes_max: 1 << 30,
+        }
+    }
+}

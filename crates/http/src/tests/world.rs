@@ -1,0 +1,165 @@
+//! A node with a web server, and a client.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use wharf_kernel::capability::Authority;
+use wharf_kernel::envelope::{Blob, Content, Payload, Seconds};
+use wharf_kernel::launcher::{Launcher, PrepareError, Prepared};
+use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
+use wharf_kernel::{Kernel, Limits, ModuleHandle, Parts, SendAs};
+use wharf_types::{Address, ProcessId};
+
+use super::process::Web;
+use crate::routes::Routes;
+use crate::{ControlToken, HttpServer, HttpSettings};
+
+pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+struct Nothing;
+
+impl Launcher for Nothing {
+    fn prepare(&self, _: Payload) -> BoxFuture<'_, Result<Arc<dyn Prepared>, PrepareError>> {
+        Box::pin(async { Err(PrepareError::Internal("there are no guests here".into())) })
+    }
+}
+
+impl Persistence for Nothing {
+    fn load(&self) -> BoxFuture<'_, Result<Stored, StoreError>> {
+        Box::pin(async { Ok(Stored::default()) })
+    }
+    fn apply(&self, _: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn get_state(&self, _: ProcessId) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+    fn set_state(&self, _: ProcessId, _: Payload) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn clear_state(&self, _: ProcessId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The node.
+pub(super) struct World {
+    pub(super) address: SocketAddr,
+    pub(super) routes: Arc<Routes>,
+    pub(super) stop: CancellationToken,
+    pub(super) serving: JoinHandle<()>,
+    web: ModuleHandle,
+    received: Arc<AtomicUsize>,
+}
+
+impl World {
+    pub(super) async fn new(settings: HttpSettings) -> Self {
+        let stop = CancellationToken::new();
+        let kernel = Kernel::new(Parts {
+            node: "a.os".parse().unwrap(),
+            authority: Authority::from_seed(&[1; 32]).unwrap(),
+            limits: Limits::default(),
+            persistence: Arc::new(Nothing),
+            launcher: Arc::new(Nothing),
+            stop: stop.child_token(),
+        });
+        let server = HttpServer::new(settings);
+        let routes = server.routes();
+        let handle = kernel.start_module(server.module());
+        let received = Arc::new(AtomicUsize::new(0));
+        let web = kernel.start_module(Web { received: Arc::clone(&received) });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = server.serve(listener, handle, ControlToken::new(TOKEN).unwrap(), stop.clone());
+        Self { address, routes, serving: tokio::spawn(serving), stop, web, received }
+    }
+
+    /// Messages that reached the process.
+    pub(super) fn received(&self) -> usize {
+        self.received.load(Ordering::SeqCst)
+    }
+
+    /// The process sends the server an action; returns its JSON answer and the reason in the metadata.
+    pub(super) async fn act(&self, action: Value, blob: Option<Blob>) -> (String, Option<String>) {
+        let target: Address = "our@http-server:distro:sys".parse().unwrap();
+        let content = Content::body(action.to_string().into_bytes());
+        let answer = self.web.request(&target, content, blob, Seconds(30), SendAs::Module).await.unwrap();
+        let body = String::from_utf8(answer.content.body.to_vec()).unwrap();
+        (body, answer.content.metadata.map(|text| text.to_string()))
+    }
+
+    /// The process binds a path for everyone.
+    pub(super) async fn bind(&self, path: &str) {
+        self.bind_as(path, "anyone").await;
+    }
+
+    pub(super) async fn bind_as(&self, path: &str, kind: &str) {
+        let action = serde_json::json!({"Bind": {
+            "path": path, "authenticated": kind == "owner", "local_only": kind == "local", "cache": false}});
+        assert_eq!(self.act(action, None).await.0, r#"{"Ok":null}"#);
+    }
+
+    /// Sends a request without a body.
+    pub(super) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.send(method, path, headers, b"").await
+    }
+
+    /// Sends a request.
+    pub(super) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        let has = |name: &str| headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+        if !has("host") {
+            text.push_str("Host: localhost:8080\r\n");
+        }
+        if !body.is_empty() && !has("content-length") && !has("transfer-encoding") {
+            text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str("\r\n");
+        self.raw(&[text.as_bytes(), body].concat()).await
+    }
+
+    /// Sends bytes and reads until the server closes.
+    pub(super) async fn raw(&self, bytes: &[u8]) -> Reply {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        // A server that refuses early may close before it has read everything.
+        let _ = stream.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        Reply::parse(&answer)
+    }
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer has a header");
+        let head = std::str::from_utf8(&bytes[..end]).unwrap();
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines.map(|line| line.split_once(": ").unwrap());
+        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        Self { status, headers, body: bytes[end + 4..].to_vec() }
+    }
+
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}

@@ -1,0 +1,58 @@
+//! What the kernel asks of the runtime above it: the kernel decides when a process lives, the runtime how.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::envelope::Payload;
+use crate::session::Session;
+
+/// A component cannot be run here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareError {
+    /// The bytes are no component this node can run; says what was found and what is needed.
+    #[error("{0}")]
+    Refused(String),
+    /// The node itself failed.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// How a life of a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// `init` returned.
+    Returned,
+    /// The guest trapped; the text has the reason and what it wrote to stderr.
+    Trapped(String),
+    /// It never came to `init`.
+    FailedToStart(String),
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Returned => f.write_str("returned"),
+            Self::Trapped(reason) => write!(f, "trapped: {reason}"),
+            Self::FailedToStart(reason) => write!(f, "failed to start: {reason}"),
+        }
+    }
+}
+
+/// Compiles and links components.
+pub trait Launcher: Send + Sync + 'static {
+    /// Makes a component ready to start, once per content.
+    fn prepare(&self, component: Payload) -> BoxFuture<'_, Result<Arc<dyn Prepared>, PrepareError>>;
+}
+
+/// A component that is ready to start.
+pub trait Prepared: Send + Sync + 'static {
+    /// Runs one life of a process. Dropping the future ends it at once.
+    fn run(self: Arc<Self>, session: Session) -> BoxFuture<'static, Exit>;
+}
+
+/// Reads the component of a stored process at boot.
+pub trait ComponentSource: Send + Sync + 'static {
+    /// The bytes at `handle`, a path in the vfs.
+    fn read(&self, handle: &str) -> BoxFuture<'_, Result<Vec<u8>, std::io::Error>>;
+}

@@ -1,0 +1,194 @@
+//! The contract of a runtime module: a part of the node that is addressed and answers like a process.
+//!
+//! A module says what it is called and how it handles one request. What is the same for all is done by the one runner
+//! ([`Kernel::start_module`](crate::Kernel::start_module)): parse or refuse, keep each caller's requests in order while
+//! different callers run side by side, bound the work, send the answer, survive a panic.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wharf_types::{Address, Capability};
+
+use crate::capability::CapabilityRef;
+use crate::envelope::{Blob, Content, Envelope, Kind, ReplyPath, Rsvp, Seconds};
+use crate::kernel::Kernel;
+use crate::persistence::StoreError;
+use crate::process::Process;
+
+/// Who may send a module requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Holders of its messaging capability.
+    Capability,
+    /// Every local process.
+    Public,
+}
+
+/// Why the runner refuses a request without asking the module.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The body is not what the module understands.
+    #[error("the request is malformed: {0}")]
+    Malformed(String),
+    /// It comes from another node.
+    #[error("requests from other nodes are not accepted")]
+    Foreign,
+    /// The module failed; the node's log has more.
+    #[error("the module failed while it handled the request")]
+    Internal,
+}
+
+/// What a module makes of a request.
+#[derive(Debug)]
+pub enum Answer<R> {
+    /// This, as JSON, with the request's metadata.
+    Reply(R),
+    /// This and a blob.
+    ReplyWithBlob(R, Blob),
+    /// This, with the reason of a failure in the metadata.
+    ReplyBecause(R, wharf_types::Failure),
+    /// Nothing now: the module keeps [`Caller::replier`] and answers when it can, or never.
+    Later,
+}
+
+/// A runtime module.
+pub trait RuntimeModule: Send + Sync + 'static {
+    /// What it understands, as JSON in the body.
+    type Request: DeserializeOwned + Send;
+    /// What it answers, as JSON in the body.
+    type Response: Serialize + Send;
+
+    /// First part of its id, `NAME:distro:sys`.
+    const NAME: &'static str;
+    /// Who may send it requests.
+    const ACCESS: Access;
+
+    /// Handles one request. Requests of one caller come one after another. Must not block the thread.
+    fn handle(
+        &self,
+        caller: Caller,
+        request: Self::Request,
+        blob: Option<Blob>,
+    ) -> impl Future<Output = Answer<Self::Response>> + Send;
+
+    /// The module's own form of a refusal; `None` to stay silent.
+    fn refuse(&self, refusal: Refusal) -> Option<Self::Response>;
+}
+
+/// The process whose request is being handled.
+#[derive(Clone)]
+pub struct Caller {
+    kernel: Kernel,
+    source: Address,
+    capabilities: Vec<CapabilityRef>,
+    expects: Option<Seconds>,
+    replier: Replier,
+}
+
+impl Caller {
+    pub(crate) fn new(kernel: Kernel, module: Arc<Process>, envelope: &Envelope) -> Self {
+        let expects = match envelope.kind {
+            Kind::Request(expects) => expects,
+            Kind::Response => None,
+        };
+        Self {
+            kernel: kernel.clone(),
+            source: envelope.source.clone(),
+            capabilities: envelope.content.capabilities.clone(),
+            expects,
+            replier: Replier {
+                module,
+                path: envelope.reply_path().clone(),
+                id: envelope.id,
+                metadata: envelope.content.metadata.clone(),
+            },
+        }
+    }
+
+    /// Its address.
+    pub fn source(&self) -> &Address {
+        &self.source
+    }
+
+    /// The kernel, for what a module needs of it.
+    pub fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// Capabilities attached to the request.
+    pub fn attached(&self) -> &[CapabilityRef] {
+        &self.capabilities
+    }
+
+    /// How long the caller waits for a response, if at all.
+    pub fn expects(&self) -> Option<Seconds> {
+        self.expects
+    }
+
+    /// Metadata of the request.
+    pub fn metadata(&self) -> Option<&str> {
+        self.replier.metadata.as_deref()
+    }
+
+    /// Whether the caller holds the capability `params` that this module issued.
+    pub fn holds(&self, params: &str) -> bool {
+        self.kernel.holds(self.source.process(), &Capability::new(self.replier.module.address().clone(), params))
+    }
+
+    /// Gives the caller capabilities that this module issues; durable when it returns.
+    pub async fn grant(&self, params: Vec<String>) -> Result<(), StoreError> {
+        let issuer = self.replier.module.address();
+        let capabilities = params.into_iter().map(|params| Capability::new(issuer.clone(), params)).collect();
+        self.kernel.grant(self.source.process(), capabilities).await
+    }
+
+    /// The right to answer, to keep for later.
+    pub fn replier(&self) -> Replier {
+        self.replier.clone()
+    }
+}
+
+/// The right to answer one request, now or later.
+#[derive(Clone)]
+pub struct Replier {
+    module: Arc<Process>,
+    path: ReplyPath,
+    id: crate::envelope::MessageId,
+    metadata: Option<Arc<str>>,
+}
+
+impl Replier {
+    /// Sends a body, with the request's metadata. Only the first answer to a request reaches anyone.
+    pub fn send(&self, body: Vec<u8>, blob: Option<Blob>) {
+        self.deliver(Content { metadata: self.metadata.clone(), ..Content::body(body) }, blob);
+    }
+
+    /// Sends a body with metadata of its own.
+    pub(crate) fn send_because(&self, body: Vec<u8>, failure: &wharf_types::Failure) {
+        self.deliver(Content { metadata: Some(failure.to_metadata().into()), ..Content::body(body) }, None);
+    }
+
+    fn deliver(&self, content: Content, blob: Option<Blob>) {
+        self.path.mailbox.push_response(Envelope {
+            id: self.id,
+            source: self.module.address().clone(),
+            kind: Kind::Response,
+            content,
+            blob,
+            rsvp: Rsvp::Nobody,
+            reply: self.module.reply_path(),
+        });
+    }
+
+    /// Whether the process that would get the answer is gone.
+    pub fn is_orphaned(&self) -> bool {
+        self.path.mailbox.is_closed()
+    }
+
+    /// Waits until the process that would get the answer is gone.
+    pub async fn orphaned(&self) {
+        self.path.mailbox.closed().await;
+    }
+}

@@ -1,0 +1,97 @@
+//! What the kernel asks of the store beneath it.
+
+use futures_util::future::BoxFuture;
+use wharf_types::{CapabilityKey, OnExit, ProcessId};
+
+use crate::capability::{CapabilityRef, Origin};
+
+/// A guest process as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredProcess {
+    /// Its id.
+    pub id: ProcessId,
+    /// Path of its component in the vfs.
+    pub wasm_bytes_handle: String,
+    /// Version of the guest interface; informational.
+    pub wit_version: Option<u32>,
+    /// What happens when it ends.
+    pub on_exit: OnExit,
+    /// Whether every local process may send it messages.
+    pub public: bool,
+}
+
+/// A stored capability of one holder.
+#[derive(Clone, Debug)]
+pub struct StoredCapability {
+    /// Who holds it: a guest or a module.
+    pub holder: ProcessId,
+    /// What, with its signature.
+    pub capability: CapabilityRef,
+    /// How the holder came by it.
+    pub origin: Origin,
+}
+
+/// Everything that is stored, as read at boot.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// Guest processes.
+    pub processes: Vec<StoredProcess>,
+    /// Capabilities of guests and modules.
+    pub capabilities: Vec<StoredCapability>,
+}
+
+/// One change. Changes given together are applied together or not at all.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Add or replace a process.
+    PutProcess(StoredProcess),
+    /// Remove a process and every capability it holds.
+    RemoveProcess(ProcessId),
+    /// Add a capability to a holder.
+    PutCapability(StoredCapability),
+    /// Remove a capability from a holder.
+    RemoveCapability {
+        /// Who held it.
+        holder: ProcessId,
+        /// Which.
+        key: CapabilityKey,
+    },
+}
+
+impl Change {
+    /// The capability it adds, if it adds one.
+    pub(crate) fn added_capability(&self) -> Option<&CapabilityKey> {
+        match self {
+            Self::PutCapability(stored) => Some(stored.capability.key()),
+            _ => None,
+        }
+    }
+}
+
+/// The store failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{action}: {reason}")]
+pub struct StoreError {
+    /// What was tried, for example `saving the state of a:b:c`.
+    pub action: String,
+    /// What the database said.
+    pub reason: String,
+}
+
+/// The kernel's store. Futures resolve when the change is durable.
+pub trait Persistence: Send + Sync + 'static {
+    /// Reads everything.
+    fn load(&self) -> BoxFuture<'_, Result<Stored, StoreError>>;
+
+    /// Applies changes, all or none.
+    fn apply(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// What a process saved.
+    fn get_state(&self, process: ProcessId) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>>;
+
+    /// Saves a process's state.
+    fn set_state(&self, process: ProcessId, state: crate::envelope::Payload) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Forgets a process's state.
+    fn clear_state(&self, process: ProcessId) -> BoxFuture<'_, Result<(), StoreError>>;
+}

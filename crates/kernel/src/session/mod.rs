@@ -1,0 +1,179 @@
+//! One life of a guest process, seen from its host functions: what it is handling, what it waits for, what it received.
+//!
+//! A session belongs to the one task that runs the guest, so nothing in it is locked. It implements the message
+//! semantics that guests rely on:
+//!
+//! * [`send`] puts messages on their way: ids, blobs, reply addresses and capabilities as the guest asked for.
+//! * [`receive`] takes what arrives and keeps track of which request an answer would answer.
+//! * [`services`] is the rest of what a guest may call: capabilities, state, children, printing.
+//!
+//! **The prompt** is the message that `send-response` answers. A request that wants no answer does not replace it, so
+//! a response sent afterwards still answers the request before: guests rely on that.
+
+mod receive;
+mod send;
+mod services;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::time::{Instant, Sleep};
+use wharf_types::Address;
+
+pub use receive::Incoming;
+pub use send::{AwaitError, OutgoingRequest, OutgoingResponse};
+pub use services::{SpawnError, SpawnRequest};
+
+use crate::capability::Received;
+use crate::envelope::{Blob, Content, Envelope, FailureKind, MessageId, Payload, ReplyPath, Rsvp, Seconds, WrittenAddress};
+use crate::kernel::Kernel;
+use crate::limits::Limits;
+use crate::mailbox::Mailbox;
+use crate::process::Process;
+
+/// The message that a response would answer.
+#[derive(Clone, Debug)]
+struct Prompt {
+    id: MessageId,
+    rsvp: Rsvp,
+    source: ReplyPath,
+}
+
+impl Prompt {
+    fn of(envelope: &Envelope) -> Self {
+        Self { id: envelope.id, rsvp: envelope.rsvp.clone(), source: envelope.reply.clone() }
+    }
+
+    /// Where its response goes.
+    fn reply_path(&self) -> &ReplyPath {
+        match &self.rsvp {
+            Rsvp::Other(path) => path,
+            Rsvp::Nobody | Rsvp::Source => &self.source,
+        }
+    }
+
+    /// The `rsvp` of a request that inherits from it and expects nothing itself.
+    fn inherited_rsvp(&self) -> Rsvp {
+        match &self.rsvp {
+            Rsvp::Nobody => Rsvp::Nobody,
+            Rsvp::Source => Rsvp::Other(self.source.clone()),
+            Rsvp::Other(path) => Rsvp::Other(path.clone()),
+        }
+    }
+}
+
+/// A request of this process that waits for a response.
+#[derive(Debug)]
+struct Outstanding {
+    target: WrittenAddress,
+    content: Content,
+    blob: Option<Blob>,
+    expects: Seconds,
+    deadline: Instant,
+    /// What was being handled when it was sent; handled again when its response comes.
+    prompt: Option<Prompt>,
+    context: Option<Payload>,
+}
+
+/// A target this process sent to before.
+struct Route {
+    written: WrittenAddress,
+    process: Arc<Process>,
+    mailbox: Arc<Mailbox>,
+    /// The state of our capabilities in which sending there was allowed.
+    allowed_in: u64,
+}
+
+/// Unguessable message ids: a keyed hash of a counter.
+struct Ids {
+    key: RandomState,
+    next: u64,
+}
+
+impl Ids {
+    fn next(&mut self) -> MessageId {
+        self.next = self.next.wrapping_add(1);
+        MessageId::new(self.key.hash_one(self.next))
+    }
+}
+
+/// See the module.
+pub struct Session {
+    kernel: Kernel,
+    process: Arc<Process>,
+    mailbox: Arc<Mailbox>,
+    reply: ReplyPath,
+    prompt: Option<Prompt>,
+    last_blob: Option<Blob>,
+    /// Whether `last_blob` came with the message received last.
+    blob_is_current: bool,
+    outstanding: HashMap<MessageId, Outstanding>,
+    deadlines: BTreeSet<(Instant, MessageId)>,
+    /// Requests that failed before they left.
+    undeliverable: VecDeque<(MessageId, FailureKind)>,
+    received: Received,
+    routes: VecDeque<Route>,
+    /// The last target of a response that was allowed, and the state of our capabilities then.
+    answered: Option<(Address, u64)>,
+    ids: Ids,
+    /// Wakes the process at its earliest deadline. Kept between waits: it usually stands at a deadline that was met
+    /// long before, and firing too early once costs less than arming it for each request.
+    alarm: Option<Pin<Box<Sleep>>>,
+    received_count: u32,
+}
+
+impl Session {
+    pub(crate) fn new(kernel: Kernel, process: Arc<Process>) -> Self {
+        let mailbox = process.mailbox();
+        Self {
+            reply: ReplyPath { address: process.address().clone(), mailbox: Arc::clone(&mailbox) },
+            kernel,
+            process,
+            mailbox,
+            prompt: None,
+            last_blob: None,
+            blob_is_current: false,
+            outstanding: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            undeliverable: VecDeque::new(),
+            received: Received::default(),
+            routes: VecDeque::new(),
+            answered: None,
+            ids: Ids { key: RandomState::new(), next: 0 },
+            alarm: None,
+            received_count: 0,
+        }
+    }
+
+    /// The address of the process.
+    pub fn our(&self) -> &Address {
+        self.process.address()
+    }
+
+    /// Bounds it lives under.
+    pub fn limits(&self) -> &Limits {
+        self.kernel.limits()
+    }
+
+    /// Whether the message received last brought a blob.
+    pub fn has_blob(&self) -> bool {
+        self.blob_is_current
+    }
+
+    /// The blob of the message received last.
+    pub fn blob(&self) -> Option<&Blob> {
+        if self.blob_is_current { self.last_blob.as_ref() } else { None }
+    }
+
+    /// The blob received last, whichever message brought it.
+    pub fn last_blob(&self) -> Option<&Blob> {
+        self.last_blob.as_ref()
+    }
+
+    /// Tells whoever reads the log of this process why something it asked for did not happen.
+    fn notice(&self, text: &str) {
+        tracing::warn!(process = %self.process.id(), "{text}");
+    }
+}

@@ -1,0 +1,379 @@
+//! Putting messages on their way.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::time::Instant;
+use wharf_types::Capability;
+
+use super::receive::Incoming;
+use super::{Outstanding, Route, Session};
+use crate::capability::CapabilityRef;
+use crate::envelope::{
+    Blob, Content, Envelope, FailedRequest, FailureKind, Kind, MessageId, Payload, Rsvp, Seconds, WrittenAddress,
+};
+use crate::mailbox::Refused;
+
+/// Targets a session remembers. More than a process usually speaks with; looking through them costs less than the table.
+const ROUTES_MAX: usize = 16;
+
+/// A request as a guest writes it.
+#[derive(Debug)]
+pub struct OutgoingRequest {
+    /// Whether id, blob and reply address of what is being handled are passed on.
+    pub inherit: bool,
+    /// How long to wait for a response, if at all.
+    pub expects: Option<Seconds>,
+    /// Body.
+    pub body: Payload,
+    /// Metadata.
+    pub metadata: Option<Arc<str>>,
+    /// Capabilities to attach, as far as the process holds or issues them.
+    pub capabilities: Vec<Capability>,
+}
+
+/// A response as a guest writes it.
+#[derive(Debug)]
+pub struct OutgoingResponse {
+    /// Send the last blob received instead of the one given.
+    pub inherit: bool,
+    /// Body.
+    pub body: Payload,
+    /// Metadata.
+    pub metadata: Option<Arc<str>>,
+    /// Capabilities to attach, as far as the process holds or issues them.
+    pub capabilities: Vec<Capability>,
+}
+
+/// Why `send-and-await-response` did not bring a response.
+#[derive(Debug)]
+pub enum AwaitError {
+    /// The request failed; the guest is told.
+    Failed(Box<FailedRequest>),
+    /// The call itself is a mistake that would wait for ever; the guest traps.
+    Misuse(&'static str),
+}
+
+/// Why a message did not leave.
+enum Undelivered {
+    Offline,
+    Because(String),
+}
+
+impl Undelivered {
+    /// What the guest is told. Its interface knows two kinds; the reason goes to the log.
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Offline => FailureKind::Offline,
+            Self::Because(_) => FailureKind::Timeout,
+        }
+    }
+}
+
+/// A request that was made ready.
+struct Ready {
+    envelope: Envelope,
+    expects: Option<Seconds>,
+}
+
+impl Session {
+    /// Sends a request. Failing is not an error of the call: if the request expects a response, the failure is received
+    /// later in its place.
+    pub async fn send_request(
+        &mut self,
+        target: WrittenAddress,
+        request: OutgoingRequest,
+        context: Option<Payload>,
+        blob: Option<Blob>,
+    ) {
+        let Ready { envelope, expects } = self.make_ready(request, blob);
+        let id = envelope.id;
+        let mut deadline = Instant::now() + self.limits().full_mailbox_wait();
+        let mut announced = Ok(());
+        if let Some(expects) = expects {
+            deadline = Instant::now() + expects.duration();
+            self.forget(id);
+            announced = self.mailbox.expect(id).map_err(|_| self.too_many_outstanding());
+            self.deadlines.insert((deadline, id));
+            let outstanding = Outstanding {
+                target: target.clone(),
+                content: envelope.content.clone(),
+                blob: envelope.blob.clone(),
+                expects,
+                deadline,
+                prompt: self.prompt.clone(),
+                context,
+            };
+            self.outstanding.insert(id, outstanding);
+        }
+        let delivered = match announced {
+            Ok(()) => self.deliver(&target, envelope, deadline).await,
+            Err(undelivered) => Err(undelivered),
+        };
+        if let Err(undelivered) = delivered {
+            self.explain(&target, &undelivered);
+            if let Some(outstanding) = self.outstanding.get(&id) {
+                self.deadlines.remove(&(outstanding.deadline, id));
+                self.mailbox.forget(id);
+                self.undeliverable.push_back((id, undelivered.kind()));
+            }
+        }
+    }
+
+    /// Sends a request and waits for its response. What else arrives meanwhile waits for `receive`.
+    pub async fn send_and_await(
+        &mut self,
+        target: WrittenAddress,
+        request: OutgoingRequest,
+        blob: Option<Blob>,
+    ) -> Result<Incoming, AwaitError> {
+        if request.expects.is_none() {
+            return Err(AwaitError::Misuse("send-and-await-response needs a request that expects a response"));
+        }
+        if target.resolve(self.our().node()).is_ok_and(|address| address == *self.our()) {
+            return Err(AwaitError::Misuse("a process that awaits a response from itself would wait for ever"));
+        }
+        let inherits = request.inherit;
+        let Ready { envelope, expects } = self.make_ready(request, blob);
+        let expects = expects.unwrap_or(Seconds(0));
+        let (id, content, blob) = (envelope.id, envelope.content.clone(), envelope.blob.clone());
+        let deadline = Instant::now() + expects.duration();
+        self.forget(id);
+        let delivered = match self.mailbox.expect_awaited(id) {
+            Ok(()) => self.deliver(&target, envelope, deadline).await,
+            Err(_) => Err(self.too_many_outstanding()),
+        };
+        let kind = match delivered {
+            Ok(()) => match self.awaited(id, deadline, inherits).await {
+                Some(response) => {
+                    self.note_blob(&response);
+                    self.received.note(&response.content.capabilities, &response.source);
+                    return Ok(Incoming::Message { envelope: Box::new(response), context: None });
+                }
+                None => FailureKind::Timeout,
+            },
+            Err(undelivered) => {
+                self.explain(&target, &undelivered);
+                undelivered.kind()
+            }
+        };
+        self.mailbox.forget_awaited(id);
+        self.blob_is_current = false;
+        Err(AwaitError::Failed(Box::new(FailedRequest { kind, target, content, expects_response: Some(expects), blob })))
+    }
+
+    /// Answers the prompt. Without one, nothing is sent.
+    pub fn send_response(&mut self, response: OutgoingResponse, blob: Option<Blob>) {
+        let Some(prompt) = self.prompt.clone() else {
+            self.notice("a response was not sent: no request that was received wants one");
+            return;
+        };
+        let to = prompt.reply_path();
+        if !self.may_answer(&to.address) {
+            self.notice(&format!(
+                "a response to {} was not sent: this process holds no messaging capability for it",
+                to.address
+            ));
+            return;
+        }
+        let blob = if response.inherit { self.last_blob.clone() } else { blob };
+        let capabilities = self.attachable(response.capabilities);
+        let envelope = Envelope {
+            id: prompt.id,
+            source: self.our().clone(),
+            kind: Kind::Response,
+            content: Content {
+                inherit: response.inherit,
+                body: response.body,
+                metadata: response.metadata,
+                capabilities,
+            },
+            blob,
+            rsvp: Rsvp::Nobody,
+            reply: self.reply.clone(),
+        };
+        if let Err(reason) = self.kernel.check_size(&envelope) {
+            self.notice(&format!("a response to {} was not sent: {reason}", to.address));
+            return;
+        }
+        to.mailbox.push_response(envelope);
+    }
+
+    /// Settles what a request inherits: id, blob, reply address.
+    fn make_ready(&mut self, request: OutgoingRequest, blob: Option<Blob>) -> Ready {
+        let parent = if request.inherit { self.prompt.as_ref() } else { None };
+        let rsvp = match (request.expects, parent) {
+            (Some(_), _) => Rsvp::Source,
+            (None, Some(prompt)) => prompt.inherited_rsvp(),
+            (None, None) => Rsvp::Nobody,
+        };
+        let id = match parent {
+            Some(prompt) => prompt.id,
+            None => self.fresh_id(),
+        };
+        let inherited_blob = || if request.inherit { self.last_blob.clone() } else { None };
+        let blob = blob.or_else(inherited_blob);
+        let capabilities = self.attachable(request.capabilities);
+        let envelope = Envelope {
+            id,
+            source: self.our().clone(),
+            kind: Kind::Request(request.expects),
+            content: Content {
+                inherit: request.inherit,
+                body: request.body,
+                metadata: request.metadata,
+                capabilities,
+            },
+            blob,
+            rsvp,
+            reply: self.reply.clone(),
+        };
+        Ready { envelope, expects: request.expects }
+    }
+
+    fn fresh_id(&mut self) -> MessageId {
+        loop {
+            let id = self.ids.next();
+            if !self.outstanding.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// The capabilities among `wanted` that this process issues itself or holds.
+    fn attachable(&self, wanted: Vec<Capability>) -> Vec<CapabilityRef> {
+        let max = self.limits().attached_capabilities_max;
+        let attach = |capability: Capability| {
+            if capability.issuer == *self.our() {
+                self.kernel.authority().sign(capability)
+            } else {
+                self.process.held(&capability.key()?)
+            }
+        };
+        wanted.into_iter().take(max).filter_map(attach).collect()
+    }
+
+    /// Puts a request into the target's mailbox. When that is full, waits for room until `deadline`.
+    async fn deliver(&mut self, target: &WrittenAddress, envelope: Envelope, deadline: Instant) -> Result<(), Undelivered> {
+        self.kernel.check_size(&envelope).map_err(|reason| Undelivered::Because(reason.to_string()))?;
+        let mut envelope = envelope;
+        let mut renewed = false;
+        loop {
+            let mailbox = self.route(target)?;
+            let weight = envelope.weight();
+            match mailbox.push_request(envelope) {
+                Ok(()) => return Ok(()),
+                Err(Refused::TooLarge(_)) => {
+                    return Err(Undelivered::Because("the message is larger than a mailbox".to_owned()));
+                }
+                Err(Refused::Closed(back)) => {
+                    // Our route led to a life that has ended; look once whether there is another.
+                    self.routes.retain(|route| !Arc::ptr_eq(&route.mailbox, &mailbox));
+                    if renewed {
+                        return Err(Undelivered::Because("the process has ended".to_owned()));
+                    }
+                    renewed = true;
+                    envelope = *back;
+                }
+                Err(Refused::Full(back)) => {
+                    let ours = Arc::ptr_eq(&mailbox, &self.mailbox);
+                    if ours || tokio::time::timeout_at(deadline, mailbox.wait_for_room(weight)).await.is_err() {
+                        return Err(Undelivered::Because("its mailbox is full".to_owned()));
+                    }
+                    envelope = *back;
+                }
+            }
+        }
+    }
+
+    /// The mailbox of a target that this process may send to.
+    fn route(&mut self, target: &WrittenAddress) -> Result<Arc<crate::mailbox::Mailbox>, Undelivered> {
+        let epoch = self.process.epoch();
+        if let Some(at) = self.routes.iter().position(|route| route.written == *target)
+            && let Some(route) = self.routes.get_mut(at)
+        {
+            if route.allowed_in == epoch || self.kernel.may_send(&self.process, &route.process) {
+                route.allowed_in = epoch;
+                return Ok(Arc::clone(&route.mailbox));
+            }
+            return Err(not_allowed(target));
+        }
+        let address = target.resolve(self.our().node()).map_err(|error| Undelivered::Because(error.to_string()))?;
+        if address.node() != self.our().node() {
+            let network = Capability::new(self.kernel.address().clone(), Capability::NETWORK);
+            if network.key().is_none_or(|key| !self.process.holds(&key)) {
+                return Err(Undelivered::Because("this process may not use the network".to_owned()));
+            }
+            return Err(Undelivered::Offline);
+        }
+        let Some(process) = self.kernel.find(address.process()) else {
+            return Err(Undelivered::Because("there is no such process".to_owned()));
+        };
+        if !self.kernel.may_send(&self.process, &process) {
+            return Err(not_allowed(target));
+        }
+        let mailbox = process.mailbox();
+        if self.routes.len() == ROUTES_MAX {
+            self.routes.pop_back();
+        }
+        let route =
+            Route { written: target.clone(), process, mailbox: Arc::clone(&mailbox), allowed_in: epoch };
+        self.routes.push_front(route);
+        Ok(mailbox)
+    }
+
+    /// A response is allowed where a message is, and always to a module: it asked, and has nothing to grant with.
+    fn may_answer(&mut self, to: &wharf_types::Address) -> bool {
+        let epoch = self.process.epoch();
+        if self.answered.as_ref().is_some_and(|(address, in_epoch)| *in_epoch == epoch && address == to) {
+            return true;
+        }
+        let allowed = self
+            .kernel
+            .find(to.process())
+            .is_some_and(|process| process.is_module() || self.kernel.may_send(&self.process, &process));
+        if allowed {
+            self.answered = Some((to.clone(), epoch));
+        }
+        allowed
+    }
+
+    async fn awaited(&mut self, id: MessageId, deadline: Instant, inherits: bool) -> Option<Envelope> {
+        // An id that was passed on may have been answered already, to a request before this one.
+        if inherits && let Some(response) = self.mailbox.take_queued_response(id) {
+            return Some(response);
+        }
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(response) = self.mailbox.poll_awaited(cx) {
+                return Poll::Ready(Some(response));
+            }
+            self.poll_alarm(cx, deadline).map(|()| None)
+        })
+        .await
+    }
+
+    /// Forgets an earlier request with the same id: its answer would now answer the new one.
+    fn forget(&mut self, id: MessageId) {
+        if let Some(earlier) = self.outstanding.remove(&id) {
+            self.deadlines.remove(&(earlier.deadline, id));
+        }
+    }
+
+    fn too_many_outstanding(&self) -> Undelivered {
+        Undelivered::Because(format!(
+            "this process waits for {} responses already, which is the most it may",
+            self.limits().outstanding_max
+        ))
+    }
+
+    fn explain(&self, target: &WrittenAddress, undelivered: &Undelivered) {
+        match undelivered {
+            Undelivered::Offline => self.notice(&format!("a request to {target} was not sent: its node is offline")),
+            Undelivered::Because(reason) => self.notice(&format!("a request to {target} was not sent: {reason}")),
+        }
+    }
+}
+
+fn not_allowed(target: &WrittenAddress) -> Undelivered {
+    Undelivered::Because(format!("this process holds no messaging capability for {target}, and that is not public"))
+}

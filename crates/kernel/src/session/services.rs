@@ -1,0 +1,201 @@
+//! What a guest may call beside sending and receiving.
+
+use std::sync::Arc;
+
+use wharf_types::kernel::KernelResponse;
+use wharf_types::vfs::{VfsAction, VfsRequest, VfsResponse};
+use wharf_types::{Capability, OnExit, ProcessId};
+
+use super::Session;
+use crate::capability::Origin;
+use crate::envelope::{Content, Payload, Seconds};
+use crate::kernel::SendAs;
+use crate::lifecycle::{InitializeError, NewProcess};
+use crate::persistence::{Change, StoreError, StoredCapability};
+use crate::process::Kept;
+
+/// How long the vfs may take to bring a child's component.
+const READ_COMPONENT: Seconds = Seconds(30);
+
+/// A child as a guest asks for it.
+#[derive(Debug)]
+pub struct SpawnRequest {
+    /// Its name; a random number when none is given.
+    pub name: Option<String>,
+    /// Path of its component in the vfs, readable by the parent.
+    pub wasm_path: String,
+    /// What happens when it ends.
+    pub on_exit: OnExit,
+    /// Given to the child, as far as the parent holds or issues them.
+    pub request_capabilities: Vec<Capability>,
+    /// Given to others, with the child as issuer. An id that does not parse stands for nobody.
+    pub grant_capabilities: Vec<(Option<ProcessId>, String)>,
+    /// Who may send it messages.
+    pub access: crate::module::Access,
+}
+
+/// Why there is no child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpawnError {
+    /// There is such a process, or the name cannot be one.
+    NameTaken,
+    /// There is no component there that the parent may read and the node can run.
+    NoFileAtPath,
+}
+
+impl Session {
+    /// Shows a line to whoever reads the log.
+    pub fn print(&self, verbosity: u8, text: &str) {
+        let process = self.process.id();
+        match verbosity {
+            0 => tracing::info!(target: "guest", %process, verbosity, "{text}"),
+            1 => tracing::debug!(target: "guest", %process, verbosity, "{text}"),
+            _ => tracing::trace!(target: "guest", %process, verbosity, "{text}"),
+        }
+    }
+
+    /// What happens when the process ends.
+    pub fn on_exit(&self) -> OnExit {
+        self.process.on_exit()
+    }
+
+    /// Changes what happens when the process ends.
+    pub async fn set_on_exit(&self, on_exit: OnExit) -> Result<(), StoreError> {
+        self.kernel.set_on_exit(self.process.id(), on_exit).await.map(|_| ())
+    }
+
+    /// What the process saved.
+    pub async fn state(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.kernel.persistence().get_state(self.process.id().clone()).await
+    }
+
+    /// Saves state; durable when it returns.
+    pub async fn set_state(&self, state: Payload) -> Result<(), StoreError> {
+        let max = self.limits().state_bytes_max;
+        if state.len() > max {
+            return Err(StoreError {
+                action: format!("saving the state of {}", self.process.id()),
+                reason: format!("it has {} bytes, and {max} are the most a process may save", state.len()),
+            });
+        }
+        self.kernel.persistence().set_state(self.process.id().clone(), state).await
+    }
+
+    /// Forgets the saved state.
+    pub async fn clear_state(&self) -> Result<(), StoreError> {
+        self.kernel.persistence().clear_state(self.process.id().clone()).await
+    }
+
+    /// Everything the process holds.
+    pub fn capabilities(&self) -> Vec<Capability> {
+        self.process.all_held().iter().map(|held| held.capability().clone()).collect()
+    }
+
+    /// Keeps capabilities: those that were received with a message, and those the process issues itself. Anything else
+    /// would be authority out of thin air, and is left out.
+    pub async fn save_capabilities(&self, capabilities: Vec<Capability>) -> Result<(), StoreError> {
+        let mut changes = Vec::new();
+        for capability in capabilities {
+            let Some(key) = capability.key() else { continue };
+            let found = if capability.issuer == *self.our() {
+                self.kernel.authority().sign(capability.clone()).map(|signed| (signed, Origin::Issued))
+            } else {
+                self.received.find(&key).map(|(signed, from)| (signed, Origin::Received(from)))
+            };
+            let Some((signed, origin)) = found else {
+                if !self.process.holds(&key) {
+                    self.notice(&format!("{capability:?} was not saved: this process neither received nor issues it"));
+                }
+                continue;
+            };
+            if self.process.add_capability(Arc::clone(&signed), origin.clone(), self.limits().capabilities_max) {
+                let holder = self.process.id().clone();
+                changes.push(Change::PutCapability(StoredCapability { holder, capability: signed, origin }));
+            }
+        }
+        self.kernel.keep_changes_of(&self.process, changes).await
+    }
+
+    /// Gives capabilities up.
+    pub async fn drop_capabilities(&self, capabilities: Vec<Capability>) -> Result<(), StoreError> {
+        self.kernel.drop_capabilities(self.process.id(), &capabilities).await.map(|_| ())
+    }
+
+    /// Starts a child of this process's package.
+    pub async fn spawn(&mut self, request: SpawnRequest) -> Result<ProcessId, SpawnError> {
+        let component = self.read_component(&request.wasm_path).await?;
+        let name = match request.name {
+            Some(name) => name,
+            None => format!("{}", u64::from_le_bytes(random_bytes())),
+        };
+        let parent = self.process.id();
+        let id = ProcessId::new(&name, parent.package(), parent.publisher()).map_err(|error| {
+            self.notice(&format!("a child was not started: {error}"));
+            SpawnError::NameTaken
+        })?;
+        let kept = if matches!(request.on_exit, OnExit::None) { Kept::UntilShutdown } else { Kept::AcrossBoots };
+        let new = NewProcess {
+            id: id.clone(),
+            wasm_bytes_handle: request.wasm_path,
+            wit_version: self.process.guest.as_ref().and_then(|guest| guest.wit_version),
+            on_exit: request.on_exit,
+            access: request.access,
+            kept,
+        };
+        let mut given = self.attachable_to_child(request.request_capabilities);
+        given.push(Capability::messaging(self.our().clone()));
+        self.kernel.initialize(new, component, given, Some(&self.process)).await.map_err(|error| {
+            self.notice(&format!("{id} was not started: {error}"));
+            match error {
+                InitializeError::Exists(_) | InitializeError::BadId(_) => SpawnError::NameTaken,
+                _ => SpawnError::NoFileAtPath,
+            }
+        })?;
+        let child = wharf_types::Address::new(self.our().node().clone(), id.clone());
+        for (holder, params) in request.grant_capabilities {
+            let Some(holder) = holder else { continue };
+            let grant = self.kernel.grant(&holder, vec![Capability::new(child.clone(), params)]).await;
+            if let Err(error) = grant {
+                self.notice(&format!("a capability of {id} was not granted to {holder}: {error}"));
+            }
+        }
+        match self.kernel.run(&id) {
+            KernelResponse::StartedProcess => Ok(id),
+            _ => Err(SpawnError::NoFileAtPath),
+        }
+    }
+
+    /// The capabilities among `wanted` that this process may hand to a child.
+    fn attachable_to_child(&self, wanted: Vec<Capability>) -> Vec<Capability> {
+        let may = |capability: &Capability| {
+            capability.issuer == *self.our() || capability.key().is_some_and(|key| self.process.holds(&key))
+        };
+        wanted.into_iter().filter(may).collect()
+    }
+
+    /// Reads a component from the vfs in this process's own name, so that it reaches no further than the process does.
+    async fn read_component(&self, path: &str) -> Result<Payload, SpawnError> {
+        let refuse = |reason: String| {
+            self.notice(&format!("{path} was not spawned: {reason}"));
+            SpawnError::NoFileAtPath
+        };
+        let request = VfsRequest { path: path.to_owned(), action: VfsAction::Read };
+        let body = serde_json::to_vec(&request).map_err(|error| refuse(error.to_string()))?;
+        let vfs = wharf_types::Address::new(self.our().node().clone(), ProcessId::system("vfs"));
+        let reply = self
+            .kernel
+            .call(&self.process, &vfs, Content::body(body), None, READ_COMPONENT, SendAs::Module)
+            .await
+            .map_err(|error| refuse(error.to_string()))?;
+        match serde_json::from_slice(&reply.content.body) {
+            Ok(VfsResponse::Read) => reply.blob.map(|blob| blob.bytes).ok_or_else(|| refuse("no bytes".to_owned())),
+            Ok(VfsResponse::Err(error)) => Err(refuse(error.to_string())),
+            other => Err(refuse(format!("unexpected answer {other:?}"))),
+        }
+    }
+}
+
+fn random_bytes() -> [u8; 8] {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0).to_le_bytes()
+}

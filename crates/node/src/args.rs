@@ -1,0 +1,60 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::exit::EXIT_CODES;
+
+/// The Wharf node daemon: runs WebAssembly components as isolated processes.
+///
+/// Prints `ready node=<name> http=<url>` when it serves. Stop it with SIGTERM or Ctrl-C.
+#[derive(Debug, Parser)]
+#[command(name = "wharfd", version, after_help = help())]
+pub struct Args {
+    /// Folder of the node [default: wharf in the user's data folder]
+    #[arg(long, env = "WHARF_HOME", value_name = "DIR")]
+    pub home: Option<PathBuf>,
+
+    /// Name of the node; settled when the home is made [default: local.os]
+    #[arg(long)]
+    pub node: Option<String>,
+
+    /// Where to serve HTTP; port 0 takes any that is free [default: 127.0.0.1:8080, or the next that is free]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub http: Option<SocketAddr>,
+
+    /// Settings [default: <home>/wharf.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Folder with the node's own packages [default: beside the program]
+    #[arg(long, value_name = "DIR")]
+    pub packages: Option<PathBuf>,
+}
+
+fn help() -> String {
+    format!(
+        "\
+Examples:
+  wharfd
+  wharfd --home ./node --http 127.0.0.1:0
+  wharfd --home /var/lib/wharf --node alice.os --http 0.0.0.0:8080
+
+Settings (TOML; what the command line says wins):
+  node = \"alice.os\"
+  http = \"127.0.0.1:8080\"
+  packages = \"/usr/share/wharf/packages\"
+  [log]
+  level = \"info\"            # error, warn, info, debug, trace; WHARF_LOG wins
+  file_bytes_max = 16777216
+  files_max = 4
+  [limits]                  # of each process, and of the node
+  mailbox_messages_max = 1024
+  [runtime]                 # of each guest
+  memory_bytes_max = 536870912
+
+{EXIT_CODES}"
+    )
+}

@@ -1,0 +1,176 @@
+//! How a node comes up and goes down.
+//!
+//! ```text
+//! settings -> home taken -> log -> port bound -> store, vfs, runtime, kernel
+//!   -> modules -> stored processes -> the node's own packages -> HTTP served -> `ready`
+//! stop -> HTTP ends -> processes and modules end -> store closed -> home given back
+//! ```
+//!
+//! The port is bound before anything is started, so that a port in use costs nothing; it is served last, so that
+//! whoever can connect finds a whole node.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use wharf_http::{ControlToken, HttpServer, HttpSettings};
+use wharf_kernel::api::KernelModule;
+use wharf_kernel::capability::Authority;
+use wharf_kernel::{Kernel, ModuleHandle, Parts};
+use wharf_runtime::Runtime;
+use wharf_store::{KernelStore, OpenError, StateModule};
+use wharf_vfs::{DriveSource, Vfs, VfsLimits, VfsModule};
+
+use crate::args::Args;
+use crate::exit::Stopped;
+use crate::home::{self, Taken};
+use crate::settings::{HttpAt, Settings};
+use crate::{bundled, logging};
+
+/// Runs a node until it is stopped.
+pub fn run(args: Args) -> Result<(), Stopped> {
+    let settings = Settings::read(args)?;
+    let taken = home::take(&settings.home, settings.node.as_ref())?;
+    let _logging = logging::start(&settings.home, &settings.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("wharf-worker")
+        .build()
+        .map_err(|error| Stopped::Failed(format!("starting worker threads: {error}")))?;
+    let result = runtime.block_on(serve(settings, taken));
+    if let Err(error) = &result {
+        tracing::error!("{error}");
+    }
+    // Compiling cannot be interrupted; nothing waits for it.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(settings: Settings, taken: Taken) -> Result<(), Stopped> {
+    let listener = bind(settings.http).await?;
+    let address = listener.local_addr().map_err(|error| Stopped::Failed(format!("the port that was bound: {error}")))?;
+    let stop = CancellationToken::new();
+    stop_on_signals(&stop)?;
+    let store = open_store(&settings).await?;
+    let node = Node::start(&settings, &taken, Arc::clone(&store), &stop).await?;
+    let (kernel, serving) = node.serve_http(listener, &taken)?;
+    let url = format!("http://{}", reachable(address));
+    taken.announce(&url)?;
+    println!("ready node={} http={url}", taken.node);
+    tracing::info!(node = %taken.node, %url, "ready");
+    stop.cancelled().await;
+    tracing::info!("stopping");
+    if serving.await.is_err() {
+        tracing::error!("the web server ended with a panic");
+    }
+    kernel.shut_down().await;
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What runs.
+struct Node {
+    kernel: Kernel,
+    server: HttpServer,
+    http: ModuleHandle,
+    stop: CancellationToken,
+}
+
+impl Node {
+    async fn start(
+        settings: &Settings,
+        taken: &Taken,
+        store: Arc<KernelStore>,
+        stop: &CancellationToken,
+    ) -> Result<Self, Stopped> {
+        let failed = |error: &dyn std::fmt::Display| Stopped::Failed(error.to_string());
+        let vfs = Vfs::open(settings.home.vfs()).map_err(|error| failed(&error))?;
+        let runtime = Runtime::new(settings.runtime.clone()).map_err(|error| failed(&error))?;
+        let kernel = Kernel::new(Parts {
+            node: taken.node.clone(),
+            authority: Authority::from_seed(&taken.seed).map_err(|error| Stopped::HomeUnusable(error.to_string()))?,
+            limits: settings.limits.clone(),
+            persistence: Arc::<KernelStore>::clone(&store),
+            launcher: Arc::new(runtime),
+            stop: stop.clone(),
+        });
+        let server = HttpServer::new(HttpSettings::default());
+        kernel.start_module(KernelModule { version: env!("CARGO_PKG_VERSION") });
+        kernel.start_module(VfsModule::new(Arc::clone(&vfs), VfsLimits::default()));
+        kernel.start_module(StateModule::new(store, settings.limits.state_bytes_max));
+        let (timer, wheel) = wharf_timer::timer();
+        kernel.start_module(timer);
+        let http = kernel.start_module(server.module());
+        kernel.run_until_stop(wheel.turn(stop.clone()));
+        let components = DriveSource::new(Arc::clone(&vfs), VfsLimits::default());
+        let restored = kernel.restore(&components).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
+        let fresh = match &settings.packages {
+            Some(folder) => bundled::install_all(&kernel, &vfs, folder).await.map_err(|error| failed(&error))?,
+            None => {
+                tracing::warn!("the node's own packages were not found, so nothing can be installed; name their folder with --packages");
+                0
+            }
+        };
+        tracing::info!(restored, packages = fresh, "processes are running");
+        Ok(Self { kernel, server, http, stop: stop.clone() })
+    }
+
+    fn serve_http(self, listener: TcpListener, taken: &Taken) -> Result<(Kernel, JoinHandle<()>), Stopped> {
+        let token = ControlToken::new(&taken.token).map_err(|error| Stopped::Failed(error.to_string()))?;
+        Ok((self.kernel, tokio::spawn(self.server.serve(listener, self.http, token, self.stop))))
+    }
+}
+
+async fn bind(at: HttpAt) -> Result<TcpListener, Stopped> {
+    let mut problem = None;
+    for address in at.candidates() {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => problem = Some((address, error)),
+        }
+    }
+    Err(match problem {
+        Some((address, error)) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            Stopped::PortInUse(format!("{address} is in use"))
+        }
+        Some((address, error)) => Stopped::BadSettings(format!("cannot serve HTTP at {address}: {error}")),
+        None => Stopped::BadSettings("there is no address to serve HTTP at".to_owned()),
+    })
+}
+
+/// A listener on every address is reached on loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v6.port())),
+        other => other,
+    }
+}
+
+async fn open_store(settings: &Settings) -> Result<Arc<KernelStore>, Stopped> {
+    let path = settings.home.kernel_db();
+    let opened: Result<KernelStore, OpenError> = tokio::task::spawn_blocking(move || KernelStore::open(&path))
+        .await
+        .map_err(|error| Stopped::Failed(format!("opening the store: {error}")))?;
+    opened.map(Arc::new).map_err(|error| Stopped::HomeUnusable(error.to_string()))
+}
+
+fn stop_on_signals(stop: &CancellationToken) -> Result<(), Stopped> {
+    let listen = |kind| signal(kind).map_err(|error| Stopped::Failed(format!("listening for signals: {error}")));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let stop = stop.clone();
+    // Ends with the node: either it stops the node, or the node stops it.
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("SIGINT"),
+            () = stop.cancelled() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}

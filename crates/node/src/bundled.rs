@@ -1,0 +1,130 @@
+//! The packages that belong to the node itself: put in place at boot, without asking, whenever they have changed.
+//!
+//! Everything else is installed by the app store, which is one of them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wharf_kernel::Kernel;
+use wharf_kernel::lifecycle::{NewProcess, Revocation};
+use wharf_kernel::module::Access;
+use wharf_package::{Package, PlannedProcess, package_id_from_file_name, plan};
+use wharf_types::{PackageId, ProcessId};
+use wharf_vfs::{Vfs, VfsLimits, VfsPath};
+
+/// The publisher of the node's own packages. A package of anyone else in their folder is left alone.
+const PUBLISHER: &str = "sys";
+/// Version of the guest interface that the node's own packages are built for.
+const WIT_VERSION: u32 = 1;
+
+/// A package could not be put in place.
+#[derive(Debug, thiserror::Error)]
+pub enum BundledError {
+    /// The folder cannot be read.
+    #[error("reading {path}: {source}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// One of them is broken, or cannot be started.
+    #[error("putting {package} in place: {reason}")]
+    Package {
+        /// Which.
+        package: PackageId,
+        /// What was tried, and why it failed.
+        reason: String,
+    },
+}
+
+/// Puts every package of the node that is in `folder` in place. Returns how many were new or had changed.
+pub async fn install_all(kernel: &Kernel, vfs: &Arc<Vfs>, folder: &Path) -> Result<usize, BundledError> {
+    let mut installed = 0;
+    for (package, path) in find(folder).map_err(|source| BundledError::Folder { path: folder.to_owned(), source })? {
+        let result = install(kernel, vfs, &package, &path).await;
+        installed += usize::from(result.map_err(|reason| BundledError::Package { package, reason })?);
+    }
+    Ok(installed)
+}
+
+fn find(folder: &Path) -> io::Result<Vec<(PackageId, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        match package_id_from_file_name(name) {
+            Ok(package) if package.publisher_node == PUBLISHER && package.is_creatable() => found.push((package, path)),
+            _ => {}
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// `true` when it was not there yet, or another version.
+async fn install(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path: &Path) -> Result<bool, String> {
+    let zip = std::fs::read(path).map_err(|error| format!("reading {}: {error}", path.display()))?;
+    let checked = Package::check(&zip).map_err(|error| error.to_string())?;
+    let processes = plan(kernel.node(), package, checked.manifest()).map_err(|error| error.to_string())?;
+    let in_place = processes.iter().all(|planned| kernel.is_alive(&planned.id)) && is_unpacked(vfs, package, &zip);
+    if in_place {
+        return Ok(false);
+    }
+    for planned in &processes {
+        end(kernel, &planned.id).await?;
+    }
+    unpack(Arc::clone(vfs), package.clone(), zip).await?;
+    for planned in &processes {
+        let wasm = checked.component(&planned.wasm).ok_or_else(|| format!("{} is not in the zip", planned.wasm))?;
+        create(kernel, planned, wasm.to_vec()).await?;
+    }
+    for planned in processes {
+        for (holder, capability) in planned.gives {
+            kernel.grant(&holder, vec![capability]).await.map_err(|error| error.to_string())?;
+        }
+        kernel.run(&planned.id);
+    }
+    Ok(true)
+}
+
+/// The zip is written last, so one that is there and the same says that everything else is, too.
+fn is_unpacked(vfs: &Vfs, package: &PackageId, zip: &[u8]) -> bool {
+    plan::installed_zip(package)
+        .parse::<VfsPath>()
+        .is_ok_and(|path| vfs.read(&path, &VfsLimits::default()).is_ok_and(|there| there == zip))
+}
+
+async fn unpack(vfs: Arc<Vfs>, package: PackageId, zip: Vec<u8>) -> Result<(), String> {
+    let unpack = move || -> Result<(), String> {
+        let parse = |path: String| path.parse::<VfsPath>().map_err(|error| error.to_string());
+        let drive = parse(plan::drive(&package))?;
+        let limits = VfsLimits::default();
+        vfs.create_drive(&drive).map_err(|error| error.to_string())?;
+        vfs.remove_dir_all(&drive).map_err(|error| error.to_string())?;
+        vfs.add_zip(&drive, &zip, &limits).map_err(|error| error.to_string())?;
+        let path = parse(plan::installed_zip(&package))?;
+        vfs.write(&path, &zip, &limits).map_err(|error| error.to_string())
+    };
+    tokio::task::spawn_blocking(unpack).await.map_err(|error| error.to_string())?
+}
+
+async fn end(kernel: &Kernel, id: &ProcessId) -> Result<(), String> {
+    kernel.kill(id, Revocation::Revoke).await.map(drop).map_err(|error| error.to_string())
+}
+
+async fn create(kernel: &Kernel, planned: &PlannedProcess, wasm: Vec<u8>) -> Result<(), String> {
+    let access = if planned.public { Access::Public } else { Access::Capability };
+    let new = NewProcess::installed(
+        planned.id.clone(),
+        planned.wasm_path.clone(),
+        Some(WIT_VERSION),
+        planned.on_exit.clone(),
+        access,
+    );
+    kernel
+        .initialize(new, Arc::new(wasm), planned.receives.clone(), None)
+        .await
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,18 @@
+//! The node daemon: reads its settings, takes its home, wires kernel, runtime, store and modules together, serves, and
+//! stops in order.
+//!
+//! * [`args`], [`settings`]: what it was asked to do.
+//! * [`home`]: taking a home: format, lock, key, control token.
+//! * [`logging`]: one stream of events, for people on stderr and as JSON on disk.
+//! * [`boot`]: the order in which a node comes up and goes down.
+//! * [`bundled`]: the packages that belong to the node itself.
+//! * [`exit`]: why it stopped.
+
+pub mod args;
+pub mod boot;
+pub mod bundled;
+pub mod exit;
+pub mod home;
+mod log_file;
+pub mod logging;
+pub mod settings;

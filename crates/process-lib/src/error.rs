@@ -1,0 +1,110 @@
+//! What can go wrong when a message is sent or a module is called.
+
+use std::fmt::Display;
+
+use serde::de::DeserializeOwned;
+use wharf_types::{Address, IdError};
+
+use crate::message::Message;
+use crate::request::Request;
+
+/// Why a request brought no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendErrorKind {
+    /// The target's node could not be reached.
+    Offline,
+    /// No response in time, no such process, or no capability to send it messages.
+    Timeout,
+    /// A response came, and its sender's address is none.
+    Unreadable,
+}
+
+impl Display for SendErrorKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Offline => "its node cannot be reached",
+            Self::Timeout => "no response in time, or it could not be delivered",
+            Self::Unreadable => "the response names a sender that is not an address",
+        })
+    }
+}
+
+/// A request that failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("request to {target}: {kind}")]
+pub struct SendError {
+    /// Why.
+    pub kind: SendErrorKind,
+    /// Where it was sent, as the sender wrote it: the node may be `our`.
+    pub target: String,
+    /// The body of the request.
+    pub body: Vec<u8>,
+    /// The context given with the request.
+    pub context: Option<Vec<u8>>,
+}
+
+impl SendError {
+    /// The target as an address.
+    pub fn target_address(&self) -> Result<Address, IdError> {
+        self.target.parse()
+    }
+}
+
+/// Why a call to a module failed. `E` is the module's own error.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError<E: std::error::Error + 'static> {
+    /// The module was not reached or did not answer.
+    #[error("{tried}: {source}")]
+    Send {
+        /// What was tried, on what.
+        tried: String,
+        /// Why it failed.
+        source: SendError,
+    },
+    /// The module said no.
+    #[error("{tried}: {source}")]
+    Refused {
+        /// What was tried, on what.
+        tried: String,
+        /// The module's reason.
+        source: E,
+    },
+    /// The module's answer, or the question, has another shape than this library knows.
+    #[error("{tried}: {error}")]
+    Malformed {
+        /// What was tried, on what.
+        tried: String,
+        /// What is wrong.
+        error: String,
+    },
+}
+
+impl<E: std::error::Error + 'static> CallError<E> {
+    /// The module's reason, if it was the module that said no.
+    pub fn refusal(&self) -> Option<&E> {
+        match self {
+            Self::Refused { source, .. } => Some(source),
+            Self::Send { .. } | Self::Malformed { .. } => None,
+        }
+    }
+
+    pub(crate) fn unexpected(tried: &str) -> Self {
+        Self::Malformed { tried: tried.to_owned(), error: "the answer belongs to another question".to_owned() }
+    }
+}
+
+/// Sends a request to a module and reads its answer. The message is returned beside it for what is not in the body.
+pub(crate) fn call<R, E>(request: Request, tried: &str, timeout_s: u64) -> Result<(R, Message), CallError<E>>
+where
+    R: DeserializeOwned,
+    E: std::error::Error + 'static,
+{
+    let answer = request
+        .send_and_await_response(timeout_s)
+        .map_err(|source| CallError::Send { tried: tried.to_owned(), source })?;
+    let read = answer.json().map_err(|error| CallError::Malformed {
+        tried: tried.to_owned(),
+        error: format!("the answer is not understood: {error}"),
+    })?;
+    Ok((read, answer))
+}

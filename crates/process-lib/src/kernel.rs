@@ -1,0 +1,192 @@
+//! `kernel:distro:sys`: processes and capabilities, for those who may manage them.
+//!
+//! Every call takes the kernel's messaging capability, which is power over the whole node.
+
+use wharf_types::kernel::{KernelCommand, KernelResponse, NodeStatus, ProcessInfo};
+use wharf_types::{Capability, Failure, LazyLoadBlob, OnExit, ProcessId};
+
+use crate::error::{CallError, call};
+use crate::message::Message;
+use crate::request::Request;
+
+/// How long a call may take. Compiling a large component is the slow one.
+const TIMEOUT_S: u64 = 60;
+
+/// Version of the guest interface, `process-v1`.
+const WIT_VERSION: u32 = 1;
+
+/// The kernel's reason for saying no.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(String);
+
+/// Why a call failed.
+pub type Error = CallError<Refusal>;
+
+/// A process to be created.
+#[derive(Clone, Debug)]
+pub struct NewProcess {
+    /// Its id.
+    pub id: ProcessId,
+    /// Path in the vfs that the component is read from at the next boot.
+    pub wasm_path: String,
+    /// What happens when it ends.
+    pub on_exit: OnExit,
+    /// Whether every local process may send it messages.
+    pub public: bool,
+}
+
+/// Creates a process from a component. It starts with [`run`].
+///
+/// ```no_run
+/// use wharf_process_lib::{OnExit, kernel};
+///
+/// fn start(wasm: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+///     let id = "echo:echo:wharf.os".parse()?;
+///     let wasm_path = "/echo:wharf.os/pkg/echo.wasm".to_owned();
+///     let new = kernel::NewProcess { id, wasm_path, on_exit: OnExit::Restart, public: true };
+///     kernel::initialize(&new, wasm)?;
+///     kernel::run(&new.id)?;
+///     Ok(())
+/// }
+/// ```
+pub fn initialize(new: &NewProcess, wasm: Vec<u8>) -> Result<(), Error> {
+    let tried = format!("create process {}", new.id);
+    let command = KernelCommand::InitializeProcess {
+        id: new.id.clone(),
+        wasm_bytes_handle: new.wasm_path.clone(),
+        wit_version: Some(WIT_VERSION),
+        on_exit: new.on_exit.clone(),
+        initial_capabilities: Vec::new(),
+        public: new.public,
+    };
+    match ask(&tried, &command, Some(wasm))? {
+        KernelResponse::InitializedProcess => Ok(()),
+        _ => Err(CallError::unexpected(&tried)),
+    }
+}
+
+/// Starts a process that was created.
+pub fn run(id: &ProcessId) -> Result<(), Error> {
+    let tried = format!("start process {id}");
+    match ask(&tried, &KernelCommand::RunProcess(id.clone()), None)? {
+        KernelResponse::StartedProcess => Ok(()),
+        _ => Err(CallError::unexpected(&tried)),
+    }
+}
+
+/// Ends a process; what it issued is worth nothing afterwards.
+pub fn kill(id: &ProcessId) -> Result<(), Error> {
+    let tried = format!("end process {id}");
+    match ask(&tried, &KernelCommand::KillProcess(id.clone()), None)? {
+        KernelResponse::KilledProcess(_) => Ok(()),
+        _ => Err(CallError::unexpected(&tried)),
+    }
+}
+
+/// Gives capabilities to a process.
+pub fn grant(target: &ProcessId, capabilities: Vec<Capability>) -> Result<(), Error> {
+    change(format!("grant {target}"), &KernelCommand::GrantCapabilities { target: target.clone(), capabilities }, None)
+}
+
+/// Takes capabilities from a process.
+pub fn revoke(target: &ProcessId, capabilities: Vec<Capability>) -> Result<(), Error> {
+    change(
+        format!("revoke from {target}"),
+        &KernelCommand::DropCapabilities { target: target.clone(), capabilities },
+        None,
+    )
+}
+
+/// Changes what happens when a process ends.
+pub fn set_on_exit(target: &ProcessId, on_exit: OnExit) -> Result<(), Error> {
+    let command = KernelCommand::SetOnExit { target: target.clone(), on_exit };
+    change(format!("set what happens when {target} ends"), &command, None)
+}
+
+/// Compiles and links a component, and keeps nothing but the compiled code.
+pub fn check_component(wasm: Vec<u8>) -> Result<(), Error> {
+    change("check the component".to_owned(), &KernelCommand::CheckComponent, Some(wasm))
+}
+
+/// Every process of the node.
+pub fn processes() -> Result<Vec<ProcessInfo>, Error> {
+    let tried = "list the processes";
+    match ask(tried, &KernelCommand::Processes, None)? {
+        KernelResponse::Processes(processes) => Ok(processes),
+        _ => Err(CallError::unexpected(tried)),
+    }
+}
+
+/// The node itself.
+pub fn status() -> Result<NodeStatus, Error> {
+    let tried = "ask for the node's status";
+    match ask(tried, &KernelCommand::Status, None)? {
+        KernelResponse::Status(status) => Ok(status),
+        _ => Err(CallError::unexpected(tried)),
+    }
+}
+
+fn change(tried: String, command: &KernelCommand, blob: Option<Vec<u8>>) -> Result<(), Error> {
+    match ask(&tried, command, blob)? {
+        KernelResponse::Ok => Ok(()),
+        _ => Err(CallError::unexpected(&tried)),
+    }
+}
+
+fn ask(tried: &str, command: &KernelCommand, blob: Option<Vec<u8>>) -> Result<KernelResponse, Error> {
+    let mut request = Request::to_module("kernel")
+        .json(command)
+        .map_err(|error| CallError::Malformed { tried: tried.to_owned(), error: error.to_string() })?;
+    if let Some(bytes) = blob {
+        request = request.blob(LazyLoadBlob { mime: None, bytes });
+    }
+    let (response, answer) = call(request, tried, TIMEOUT_S)?;
+    match refusal(&response, &answer) {
+        Some(source) => Err(CallError::Refused { tried: tried.to_owned(), source }),
+        None => Ok(response),
+    }
+}
+
+/// The reason of a failure is in the body when the answer is Wharf's own, else in the metadata.
+fn refusal(response: &KernelResponse, answer: &Message) -> Option<Refusal> {
+    let in_body = match response {
+        KernelResponse::Err(text) => text.as_str(),
+        KernelResponse::InitializeProcessError => "the kernel could not create it",
+        KernelResponse::RunProcessError => "there is no such process, or it runs already",
+        _ => return None,
+    };
+    let in_metadata = Failure::from_metadata(answer.metadata()).map(|failure| failure.error);
+    Some(Refusal(in_metadata.unwrap_or_else(|| in_body.to_owned())))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests {
+    use super::*;
+
+    fn answer(metadata: Option<&str>) -> Message {
+        Message::Response {
+            source: "a.os@kernel:distro:sys".parse().unwrap(),
+            body: Vec::new(),
+            metadata: metadata.map(str::to_owned),
+            context: None,
+            capabilities: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_reason_in_the_metadata_comes_first() {
+        let failure = Failure::new("not a component").to_metadata();
+        let refused = refusal(&KernelResponse::InitializeProcessError, &answer(Some(&failure)));
+        assert_eq!(refused, Some(Refusal("not a component".to_owned())));
+        let refused = refusal(&KernelResponse::Err("no such process".to_owned()), &answer(None));
+        assert_eq!(refused, Some(Refusal("no such process".to_owned())));
+    }
+
+    #[test]
+    fn metadata_alone_is_not_a_refusal() {
+        let failure = Failure::new("echoed").to_metadata();
+        assert_eq!(refusal(&KernelResponse::StartedProcess, &answer(Some(&failure))), None);
+    }
+}

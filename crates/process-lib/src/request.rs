@@ -1,0 +1,126 @@
+//! Sending requests.
+
+use serde::Serialize;
+use wharf_types::{Address, Capability, LazyLoadBlob, ProcessId};
+
+use crate::bindings::kinode::process::standard as wit;
+use crate::convert;
+use crate::error::{SendError, SendErrorKind};
+use crate::message::Message;
+
+/// A request on its way to be sent.
+///
+/// ```no_run
+/// use wharf_process_lib::{Address, Request};
+///
+/// fn ask(target: &Address) -> Result<(), Box<dyn std::error::Error>> {
+///     let answer = Request::to(target).json(&"Get")?.send_and_await_response(5)?;
+///     wharf_process_lib::println!("{}", String::from_utf8_lossy(answer.body()));
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct Request {
+    target: wit::Address,
+    request: wit::Request,
+    context: Option<Vec<u8>>,
+    blob: Option<wit::LazyLoadBlob>,
+}
+
+impl Request {
+    /// An empty request.
+    pub fn to(target: &Address) -> Self {
+        Self::to_wit(convert::address_to_wit(target))
+    }
+
+    /// An empty request to a process of this node.
+    pub fn to_local(target: &ProcessId) -> Self {
+        Self::to_wit(convert::local_to_wit(target))
+    }
+
+    /// An empty request to a module of this node, for example `vfs` for `vfs:distro:sys`.
+    pub fn to_module(name: &'static str) -> Self {
+        Self::to_local(&ProcessId::system(name))
+    }
+
+    fn to_wit(target: wit::Address) -> Self {
+        let request = wit::Request {
+            inherit: false,
+            expects_response: None,
+            body: Vec::new(),
+            metadata: None,
+            capabilities: Vec::new(),
+        };
+        Self { target, request, context: None, blob: None }
+    }
+
+    /// The body.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.request.body = body.into();
+        self
+    }
+
+    /// A body of JSON.
+    pub fn json<T: Serialize + ?Sized>(self, body: &T) -> Result<Self, serde_json::Error> {
+        Ok(self.body(serde_json::to_vec(body)?))
+    }
+
+    /// Free text; modules echo it.
+    pub fn metadata(mut self, metadata: impl Into<String>) -> Self {
+        self.request.metadata = Some(metadata.into());
+        self
+    }
+
+    /// Bytes beside the message.
+    pub fn blob(mut self, blob: LazyLoadBlob) -> Self {
+        self.blob = Some(convert::blob_to_wit(blob));
+        self
+    }
+
+    /// Bytes that come back with the response or the error.
+    pub fn context(mut self, context: impl Into<Vec<u8>>) -> Self {
+        self.context = Some(context.into());
+        self
+    }
+
+    /// Passes on what the message being handled brought: its id, its blob if none is given here, and, when no response
+    /// is expected, the address its response goes to.
+    pub fn inherit(mut self) -> Self {
+        self.request.inherit = true;
+        self
+    }
+
+    /// Shows capabilities to the receiver. Those this process neither issued nor holds are left out by the node.
+    pub fn capabilities(mut self, capabilities: &[Capability]) -> Self {
+        self.request.capabilities = convert::caps_to_wit(capabilities);
+        self
+    }
+
+    /// Asks for a response within this many seconds. It comes to [`crate::await_message`].
+    pub fn expects_response(mut self, timeout_s: u64) -> Self {
+        self.request.expects_response = Some(timeout_s);
+        self
+    }
+
+    /// Sends it. When it fails and a response is expected, [`crate::await_message`] says so.
+    pub fn send(self) {
+        wit::send_request(&self.target, &self.request, self.context.as_deref(), self.blob.as_ref());
+    }
+
+    /// Sends it and waits for the response; other messages wait meanwhile.
+    ///
+    /// A process cannot wait for itself: the node ends it.
+    pub fn send_and_await_response(mut self, timeout_s: u64) -> Result<Message, SendError> {
+        self.request.expects_response = Some(timeout_s);
+        match wit::send_and_await_response(&self.target, &self.request, self.blob.as_ref()) {
+            Ok((source, message)) => convert::message_from_wit(&source, message).map_err(|_| SendError {
+                kind: SendErrorKind::Unreadable,
+                target: convert::address_text(&self.target),
+                body: self.request.body,
+                context: self.context,
+            }),
+            Err(error) => Err(convert::send_error_from_wit(error, self.context)),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What a process keeps over restarts: one value, durable when the call returns.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::bindings::kinode::process::standard as wit;
+
+/// Why saved state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// What is saved is not JSON of the wanted type. It is left as it is.
+    #[error("the saved state is not understood: {0}")]
+    Read(serde_json::Error),
+    /// The value cannot be written as JSON. Nothing was saved.
+    #[error("the state cannot be written as JSON: {0}")]
+    Write(serde_json::Error),
+}
+
+/// The saved value; `None` when nothing was ever saved.
+///
+/// ```no_run
+/// use wharf_process_lib::state;
+///
+/// let count: u64 = state::get()?.unwrap_or(0);
+/// state::set(&(count + 1))?;
+/// # Ok::<(), state::StateError>(())
+/// ```
+pub fn get<T: DeserializeOwned>() -> Result<Option<T>, StateError> {
+    get_bytes().map(|bytes| serde_json::from_slice(&bytes)).transpose().map_err(StateError::Read)
+}
+
+/// Saves a value as JSON.
+pub fn set<T: Serialize + ?Sized>(value: &T) -> Result<(), StateError> {
+    set_bytes(&serde_json::to_vec(value).map_err(StateError::Write)?);
+    Ok(())
+}
+
+/// The saved bytes.
+pub fn get_bytes() -> Option<Vec<u8>> {
+    wit::get_state()
+}
+
+/// Saves bytes. A process that cannot save is ended by the node, so that it never answers for what is not kept.
+pub fn set_bytes(bytes: &[u8]) {
+    wit::set_state(bytes);
+}
+
+/// Forgets what was saved.
+pub fn clear() {
+    wit::clear_state();
+}

@@ -1,0 +1,154 @@
+//! Components, made ready to start: compiled once per content, on few threads, and kept on disk as machine code.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use dashmap::DashMap;
+use futures_util::future::BoxFuture;
+use ring::digest;
+use tokio::sync::Semaphore;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+use wasmtime::Engine;
+use wharf_bindings::INIT;
+use wharf_kernel::envelope::Payload;
+use wharf_kernel::launcher::{Exit, Launcher, PrepareError, Prepared};
+use wharf_kernel::session::Session;
+
+use crate::engine::{self, RuntimeError, RuntimeSettings};
+use crate::instance::{self, Guest};
+use crate::{host, inspect};
+
+/// Components that stay in memory although no process runs them, so that starting one again is quick.
+const RECENT_MAX: usize = 32;
+/// Slots of the table of components before those of forgotten ones are swept.
+const SLOTS_BEFORE_SWEEP: usize = 256;
+
+type Hash = [u8; digest::SHA256_OUTPUT_LEN];
+/// Whoever holds the lock compiles; others with the same bytes wait for the result.
+type Slot = Arc<tokio::sync::Mutex<Weak<ReadyComponent>>>;
+
+/// The node's runtime.
+pub struct Runtime {
+    engine: Engine,
+    linker: Arc<Linker<Guest>>,
+    settings: Arc<RuntimeSettings>,
+    slots: DashMap<Hash, Slot>,
+    recent: Mutex<VecDeque<Arc<ReadyComponent>>>,
+    compiling: Semaphore,
+}
+
+/// A component that is linked: starting it only instantiates.
+pub(crate) struct ReadyComponent {
+    pub(crate) engine: Engine,
+    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) init: ComponentExportIndex,
+    pub(crate) settings: Arc<RuntimeSettings>,
+}
+
+impl Runtime {
+    /// Sets up the engine and what guests may call.
+    pub fn new(settings: RuntimeSettings) -> Result<Self, RuntimeError> {
+        let engine = engine::start(&settings)?;
+        let linker = host::linker(&engine).map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
+        Ok(Self {
+            engine,
+            linker: Arc::new(linker),
+            compiling: Semaphore::new(settings.compilations_max.max(1)),
+            settings: Arc::new(settings),
+            slots: DashMap::new(),
+            recent: Mutex::default(),
+        })
+    }
+
+    async fn ready(&self, bytes: Payload) -> Result<Arc<ReadyComponent>, PrepareError> {
+        let hash = hash(&bytes).await?;
+        let slot = self.slot(hash);
+        let mut component = slot.lock().await;
+        let ready = match component.upgrade() {
+            Some(ready) => ready,
+            None => {
+                let ready = Arc::new(self.compile(bytes).await?);
+                *component = Arc::downgrade(&ready);
+                ready
+            }
+        };
+        self.keep(&ready);
+        Ok(ready)
+    }
+
+    fn slot(&self, hash: Hash) -> Slot {
+        if self.slots.len() >= SLOTS_BEFORE_SWEEP {
+            // Somebody who holds a slot is about to use it; a locked one is in use.
+            self.slots.retain(|_, slot| {
+                Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|component| component.strong_count() > 0)
+            });
+        }
+        Arc::clone(self.slots.entry(hash).or_default().value())
+    }
+
+    async fn compile(&self, bytes: Payload) -> Result<ReadyComponent, PrepareError> {
+        // The semaphore is never closed.
+        let _permit = self.compiling.acquire().await;
+        let (engine, linker) = (self.engine.clone(), Arc::clone(&self.linker));
+        let settings = Arc::clone(&self.settings);
+        let compile = move || {
+            inspect::check(&bytes).map_err(|error| PrepareError::Refused(error.to_string()))?;
+            link(engine, &linker, &bytes, settings).map_err(|error| PrepareError::Refused(format!("{error:#}")))
+        };
+        tokio::task::spawn_blocking(compile)
+            .await
+            .map_err(|_| PrepareError::Internal("compiling the component failed inside the node".to_owned()))?
+    }
+
+    fn keep(&self, ready: &Arc<ReadyComponent>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.retain(|kept| !Arc::ptr_eq(kept, ready));
+        recent.push_front(Arc::clone(ready));
+        recent.truncate(RECENT_MAX);
+    }
+}
+
+/// Small components are hashed in place: handing them to another thread costs more.
+async fn hash(bytes: &Payload) -> Result<Hash, PrepareError> {
+    const IN_PLACE_BYTES_MAX: usize = 256 << 10;
+    let digest = if bytes.len() <= IN_PLACE_BYTES_MAX {
+        digest::digest(&digest::SHA256, bytes)
+    } else {
+        let bytes = Arc::clone(bytes);
+        tokio::task::spawn_blocking(move || digest::digest(&digest::SHA256, &bytes))
+            .await
+            .map_err(|_| PrepareError::Internal("hashing the component failed inside the node".to_owned()))?
+    };
+    let mut hash = Hash::default();
+    hash.copy_from_slice(digest.as_ref());
+    Ok(hash)
+}
+
+fn link(
+    engine: Engine,
+    linker: &Linker<Guest>,
+    bytes: &[u8],
+    settings: Arc<RuntimeSettings>,
+) -> wasmtime::Result<ReadyComponent> {
+    let component = Component::new(&engine, bytes)?;
+    let pre = linker.instantiate_pre(&component)?;
+    let init = component
+        .get_export_index(None, INIT)
+        .ok_or_else(|| wasmtime::Error::msg(format!("the component exports no function `{INIT}`")))?;
+    Ok(ReadyComponent { engine, pre, init, settings })
+}
+
+impl Launcher for Runtime {
+    fn prepare(&self, component: Payload) -> BoxFuture<'_, Result<Arc<dyn Prepared>, PrepareError>> {
+        Box::pin(async move {
+            let ready: Arc<dyn Prepared> = self.ready(component).await?;
+            Ok(ready)
+        })
+    }
+}
+
+impl Prepared for ReadyComponent {
+    fn run(self: Arc<Self>, session: Session) -> BoxFuture<'static, Exit> {
+        Box::pin(async move { instance::live(&self, session).await })
+    }
+}

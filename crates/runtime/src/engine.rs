@@ -1,0 +1,102 @@
+//! The node's wasmtime engine and the bounds of what runs on it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use wasmtime::{Cache, CacheConfig, Config, Engine, EngineWeak};
+
+/// How often guests are interrupted. A guest that computes yields this often, and notices as often that it was killed.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// Addresses set aside for a guest's memory. It may grow beyond: it is moved then.
+const MEMORY_RESERVATION_BYTES: u64 = 64 << 20;
+/// Stack of a guest together with the host functions it calls.
+const ASYNC_STACK_BYTES: usize = 256 << 10;
+/// The part of it that the guest itself may use.
+const WASM_STACK_BYTES: usize = 128 << 10;
+
+/// Bounds of guests, and where compiled code is kept. In `wharf.toml` the bounds are the table `[runtime]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RuntimeSettings {
+    /// Folder for compiled code; may be deleted whenever the node does not run. `None` keeps nothing.
+    #[serde(skip)]
+    pub cache: Option<PathBuf>,
+    /// Most bytes of linear memory of one process.
+    pub memory_bytes_max: usize,
+    /// Most elements in one table of a process.
+    pub table_elements_max: usize,
+    /// Most bytes a guest may make the host allocate in one call.
+    pub host_call_bytes_max: usize,
+    /// Components compiled at the same time.
+    pub compilations_max: usize,
+    /// Bytes of a guest's stderr that are kept.
+    pub stderr_bytes_max: usize,
+}
+
+impl Default for RuntimeSettings {
+    fn default() -> Self {
+        Self {
+            cache: None,
+            memory_bytes_max: 512 << 20,
+            table_elements_max: 1 << 20,
+            // One body and one blob of the largest size, with some room for the rest of the call.
+            host_call_bytes_max: (16 << 20) + (256 << 20) + (1 << 20),
+            compilations_max: 2,
+            stderr_bytes_max: 8 << 10,
+        }
+    }
+}
+
+/// The runtime cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// Wasmtime refuses the settings or the machine.
+    #[error("setting up the WebAssembly engine: {0}")]
+    Engine(String),
+    /// The folder for compiled code is not usable.
+    #[error("using {path} for compiled code: {reason}")]
+    Cache {
+        /// Which folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No thread could be started.
+    #[error("starting the thread that interrupts guests: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Makes the engine and starts its ticks, which end with it.
+pub(crate) fn start(settings: &RuntimeSettings) -> Result<Engine, RuntimeError> {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .epoch_interruption(true)
+        .memory_reservation(MEMORY_RESERVATION_BYTES)
+        .memory_reservation_for_growth(MEMORY_RESERVATION_BYTES)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(ASYNC_STACK_BYTES);
+    if let Some(path) = &settings.cache {
+        let unusable = |reason: String| RuntimeError::Cache { path: path.clone(), reason };
+        let mut cache = CacheConfig::new();
+        cache.with_directory(path.clone());
+        config.cache(Some(Cache::new(cache).map_err(|error| unusable(format!("{error:#}")))?));
+    }
+    let engine = Engine::new(&config).map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
+    let ticks = engine.weak();
+    std::thread::Builder::new().name("wharf-ticks".to_owned()).spawn(move || tick(&ticks))?;
+    Ok(engine)
+}
+
+/// An operating-system thread: guests that compute could keep every async worker from running a timer.
+fn tick(engine: &EngineWeak) {
+    loop {
+        std::thread::sleep(TICK);
+        match engine.upgrade() {
+            Some(engine) => engine.increment_epoch(),
+            None => return,
+        }
+    }
+}

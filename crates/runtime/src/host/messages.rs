@@ -1,0 +1,81 @@
+//! Sending, receiving, answering, and the blobs beside messages.
+
+use wasmtime::component::LinkerInstance;
+use wasmtime::{Error, Result, StoreContextMut};
+use wharf_bindings as wit;
+use wharf_kernel::session::{AwaitError, Incoming};
+
+use super::convert;
+use crate::instance::Guest;
+
+type Blob<B> = Option<wit::LazyLoadBlob<B>>;
+type Request = (wit::Address, wit::Request<wit::Lifted>, Option<wit::Lifted>, Blob<wit::Lifted>);
+type Received = std::result::Result<
+    (wit::Address, wit::Message<wit::Shared>),
+    (wit::SendError<wit::Shared>, Option<wit::Shared>),
+>;
+type Awaited = std::result::Result<(wit::Address, wit::Message<wit::Shared>), wit::SendError<wit::Shared>>;
+
+pub(super) fn add(standard: &mut LinkerInstance<'_, Guest>) -> Result<()> {
+    standard.func_wrap_async("receive", |store, ()| Box::new(receive(store)))?;
+    standard.func_wrap("has-blob", |store, ()| Ok((store.data().session.has_blob(),)))?;
+    standard.func_wrap("get-blob", |store, ()| Ok((store.data().session.blob().map(convert::blob_in),)))?;
+    standard.func_wrap("last-blob", |store, ()| Ok((store.data().session.last_blob().map(convert::blob_in),)))?;
+    standard.func_wrap_async("send-request", |store, request| Box::new(send_request(store, request)))?;
+    standard.func_wrap_async("send-requests", |store, (requests,): (Vec<Request>,)| {
+        Box::new(send_requests(store, requests))
+    })?;
+    standard.func_wrap("send-response", send_response)?;
+    standard.func_wrap_async("send-and-await-response", |store, call| Box::new(send_and_await(store, call)))
+}
+
+async fn receive(mut store: StoreContextMut<'_, Guest>) -> Result<(Received,)> {
+    Ok((match store.data_mut().session.receive().await {
+        Incoming::Message { envelope, context } => Ok(convert::message_in(*envelope, context)),
+        Incoming::Failed { failure, context } => Err((convert::failure_in(*failure), context)),
+    },))
+}
+
+async fn send_request(mut store: StoreContextMut<'_, Guest>, request: Request) -> Result<()> {
+    send(&mut store, request).await;
+    Ok(())
+}
+
+async fn send_requests(mut store: StoreContextMut<'_, Guest>, requests: Vec<Request>) -> Result<()> {
+    for request in requests {
+        send(&mut store, request).await;
+    }
+    Ok(())
+}
+
+async fn send(store: &mut StoreContextMut<'_, Guest>, (target, request, context, blob): Request) {
+    let session = &mut store.data_mut().session;
+    let request = convert::request_out(request, session.our().node());
+    let context = context.map(std::sync::Arc::new);
+    session.send_request(convert::written(target), request, context, blob.map(convert::blob_out)).await;
+}
+
+fn send_response(
+    mut store: StoreContextMut<'_, Guest>,
+    (response, blob): (wit::Response<wit::Lifted>, Blob<wit::Lifted>),
+) -> Result<()> {
+    let session = &mut store.data_mut().session;
+    let response = convert::response_out(response, session.our().node());
+    session.send_response(response, blob.map(convert::blob_out));
+    Ok(())
+}
+
+async fn send_and_await(
+    mut store: StoreContextMut<'_, Guest>,
+    (target, request, blob): (wit::Address, wit::Request<wit::Lifted>, Blob<wit::Lifted>),
+) -> Result<(Awaited,)> {
+    let session = &mut store.data_mut().session;
+    let request = convert::request_out(request, session.our().node());
+    match session.send_and_await(convert::written(target), request, blob.map(convert::blob_out)).await {
+        Ok(Incoming::Message { envelope, .. }) => Ok((Ok(convert::message_in(*envelope, None)),)),
+        Ok(Incoming::Failed { failure, .. }) | Err(AwaitError::Failed(failure)) => {
+            Ok((Err(convert::failure_in(*failure)),))
+        }
+        Err(AwaitError::Misuse(reason)) => Err(Error::msg(reason)),
+    }
+}

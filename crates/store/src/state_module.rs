@@ -1,0 +1,101 @@
+//! `state:distro:sys`: the saved state of processes, by message.
+//!
+//! Guests use the host functions for their own state and do not need this. It is there for tools that hold the root
+//! capability, and a process may ask about itself.
+
+use std::sync::Arc;
+
+use wharf_kernel::envelope::Blob;
+use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
+use wharf_kernel::persistence::{Persistence, StoreError};
+use wharf_types::ProcessId;
+use wharf_types::state::{StateAction, StateError, StateResponse};
+
+/// Params of the capability, issued by this module, to read and change the state of every process.
+const ROOT: &str = r#"{"root":true}"#;
+
+/// What a state is, as far as anybody knows.
+const MIME: &str = "application/octet-stream";
+
+/// The runtime module.
+pub struct StateModule {
+    store: Arc<dyn Persistence>,
+    state_bytes_max: usize,
+}
+
+impl StateModule {
+    /// Serves what is in `store`; `state_bytes_max` is the largest state one process may save.
+    pub fn new(store: Arc<dyn Persistence>, state_bytes_max: usize) -> Self {
+        Self { store, state_bytes_max }
+    }
+
+    async fn answer(&self, action: StateAction, blob: Option<Blob>) -> Result<Answer<StateResponse>, StateError> {
+        match action {
+            StateAction::GetState(process) => match self.store.get_state(process.clone()).await.map_err(failed)? {
+                Some(bytes) => Ok(Answer::ReplyWithBlob(StateResponse::GetState, Blob::new(Some(MIME), bytes))),
+                None => Err(StateError::NotFound { process_id: process }),
+            },
+            StateAction::SetState(process) => {
+                let bytes = blob.ok_or_else(|| StateError::BadBytes { action: "SetState".to_owned() })?.bytes;
+                if bytes.len() > self.state_bytes_max {
+                    let (is, max) = (bytes.len(), self.state_bytes_max);
+                    let error = format!("the state of {process} has {is} bytes, {max} are allowed");
+                    return Err(StateError::BadRequest { error });
+                }
+                self.store.set_state(process, bytes).await.map_err(failed)?;
+                Ok(Answer::Reply(StateResponse::SetState))
+            }
+            StateAction::DeleteState(process) => {
+                self.store.clear_state(process).await.map_err(failed)?;
+                Ok(Answer::Reply(StateResponse::DeleteState))
+            }
+        }
+    }
+}
+
+impl RuntimeModule for StateModule {
+    type Request = StateAction;
+    type Response = StateResponse;
+
+    const NAME: &'static str = "state";
+    const ACCESS: Access = Access::Capability;
+
+    async fn handle(&self, caller: Caller, request: StateAction, blob: Option<Blob>) -> Answer<StateResponse> {
+        let outcome = match permit(caller.source().process(), target(&request), || caller.holds(ROOT)) {
+            Ok(()) => self.answer(request, blob).await,
+            Err(error) => Err(error),
+        };
+        outcome.unwrap_or_else(|error| Answer::Reply(StateResponse::Err(error)))
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Option<StateResponse> {
+        Some(StateResponse::Err(match refusal {
+            Refusal::Malformed(error) => StateError::BadJson { error },
+            Refusal::Foreign => StateError::BadRequest { error: refusal.to_string() },
+            Refusal::Internal => StateError::IOError { error: refusal.to_string() },
+        }))
+    }
+}
+
+fn target(action: &StateAction) -> &ProcessId {
+    let (StateAction::GetState(process) | StateAction::SetState(process) | StateAction::DeleteState(process)) = action;
+    process
+}
+
+/// A process may ask about itself; about another only with the root capability. Being allowed to send this module
+/// messages is not enough.
+fn permit(caller: &ProcessId, target: &ProcessId, is_root: impl FnOnce() -> bool) -> Result<(), StateError> {
+    if caller == target || is_root() {
+        return Ok(());
+    }
+    let error = format!("{caller} may not touch the state of {target}: it does not hold {ROOT} of this module");
+    Err(StateError::BadRequest { error })
+}
+
+fn failed(error: StoreError) -> StateError {
+    StateError::IOError { error: error.to_string() }
+}
+
+#[cfg(test)]
+#[path = "state_module_tests.rs"]
+mod tests;

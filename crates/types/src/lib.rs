@@ -1,0 +1,33 @@
+//! The words Wharf is spoken in: ids, messages, capabilities, and the requests and responses of every module.
+//!
+//! Everything here is plain data with its wire shape. The host and the guests compile the same crate, so that a shape
+//! exists once. Unless a module says otherwise, the format is JSON as serde writes it: enums are externally tagged
+//! (`"Restart"`, `{"RunProcess":"a:b:c"}`), `Vec<u8>` is an array of integers, a missing `Option` is `null`.
+//!
+//! | module | speaks with |
+//! |---|---|
+//! | [`id`] | everyone: nodes, processes, packages, addresses |
+//! | [`message`] | everyone: requests, responses, blobs, what happens when a process ends |
+//! | [`capability`] | everyone: what a process may do |
+//! | [`kernel`] | `kernel:distro:sys` |
+//! | [`vfs`] | `vfs:distro:sys` |
+//! | [`state`] | `state:distro:sys` |
+//! | [`timer`] | `timer:distro:sys` |
+//! | [`http_server`] | `http-server:distro:sys` |
+//! | [`rpc`] | the HTTP endpoint `/rpc:distro:sys/message` |
+//! | [`app_store`] | `main:app-store:sys` |
+
+pub mod app_store;
+pub mod capability;
+pub mod http_server;
+pub mod id;
+pub mod kernel;
+pub mod message;
+pub mod rpc;
+pub mod state;
+pub mod timer;
+pub mod vfs;
+
+pub use capability::{Capability, CapabilityKey};
+pub use id::{Address, IdError, NodeName, PackageId, ProcessId};
+pub use message::{Failure, LazyLoadBlob, OnExit, Request};

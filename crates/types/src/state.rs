@@ -1,0 +1,64 @@
+//! What `state:distro:sys` is asked and answers. Only the kernel and its holders reach it; guests use `get-state`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::ProcessId;
+
+/// A request to the state module.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum StateAction {
+    /// Read what a process saved; bytes come in the blob.
+    GetState(ProcessId),
+    /// Save the blob for a process.
+    SetState(ProcessId),
+    /// Forget what a process saved.
+    DeleteState(ProcessId),
+}
+
+/// The state module's answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum StateResponse {
+    /// The bytes are in the blob.
+    GetState,
+    /// Saved, durably.
+    SetState,
+    /// Forgotten.
+    DeleteState,
+    /// It did not work.
+    Err(StateError),
+}
+
+/// Why the state module refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum StateError {
+    /// Nothing saved for this process.
+    #[error("{process_id} has no saved state")]
+    NotFound {
+        /// Which.
+        process_id: ProcessId,
+    },
+    /// The request is not JSON of a [`StateAction`].
+    #[error("not a state request: {error}")]
+    BadJson {
+        /// What is wrong with it.
+        error: String,
+    },
+    /// `SetState` without a blob.
+    #[error("{action} needs its bytes in the blob")]
+    BadBytes {
+        /// Which action.
+        action: String,
+    },
+    /// The caller may not.
+    #[error("{error}")]
+    BadRequest {
+        /// Why.
+        error: String,
+    },
+    /// The database failed.
+    #[error("{error}")]
+    IOError {
+        /// What it said.
+        error: String,
+    },
+}

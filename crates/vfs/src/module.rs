@@ -1,0 +1,132 @@
+//! The runtime module `vfs:distro:sys`: decides who may, and hands the work to a thread that may block.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use wharf_kernel::envelope::Blob;
+use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
+use wharf_types::vfs::{VfsAction, VfsError, VfsRequest, VfsResponse};
+
+use crate::access::{Holder, Need, drive_params, need};
+use crate::core::Vfs;
+use crate::limits::VfsLimits;
+use crate::path::VfsPath;
+use crate::perform::{Desk, Performed, parse};
+
+const BLOB_MIME: &str = "application/octet-stream";
+
+/// The vfs as guests know it.
+#[derive(Debug)]
+pub struct VfsModule {
+    desk: Arc<Desk>,
+    workers: Arc<Semaphore>,
+}
+
+/// Where a request is about, once it is allowed.
+enum Place {
+    Root,
+    Path(VfsPath),
+}
+
+impl VfsModule {
+    /// The module on top of `vfs`.
+    pub fn new(vfs: Arc<Vfs>, limits: VfsLimits) -> Self {
+        let workers = Arc::new(Semaphore::new(limits.workers_max));
+        Self { desk: Arc::new(Desk::new(vfs, limits)), workers }
+    }
+
+    async fn answer(&self, caller: &Caller, request: VfsRequest, blob: Option<Blob>) -> Performed {
+        let VfsRequest { path, action } = request;
+        let process = caller.source().process().clone();
+        let (place, is_kernel) = {
+            let holds = |params: &str| caller.holds(params);
+            let holder = Holder { process: &process, holds: &holds };
+            (allow(&holder, &path, &action)?, holder.is_kernel())
+        };
+        let path = match place {
+            Place::Root => return self.on_disk(Desk::list_packages).await,
+            Place::Path(path) => path,
+        };
+        // The kernel needs no capabilities.
+        let grants = action == VfsAction::CreateDrive && !is_kernel;
+        let granted = grants.then(|| [Need::Read, Need::Write].map(|need| drive_params(need, &path)).to_vec());
+        let performed = self
+            .on_disk(move |desk| {
+                let bytes = blob.as_ref().map(|blob| blob.bytes.as_slice());
+                desk.perform(&process, &path, action, bytes)
+            })
+            .await?;
+        if let Some(params) = granted {
+            grant(caller, params).await?;
+        }
+        Ok(performed)
+    }
+
+    /// Runs `work` on a thread that may block, of which only so many run at a time.
+    async fn on_disk(&self, work: impl FnOnce(&Desk) -> Performed + Send + 'static) -> Performed {
+        let internal = || VfsError::IOError("the vfs failed; the node's log has more".to_owned());
+        let permit = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| internal())?;
+        let desk = Arc::clone(&self.desk);
+        let worker = tokio::task::spawn_blocking(move || {
+            // Held here and not by the caller: a request that is given up still uses the disk until it is done.
+            let _permit = permit;
+            work(&desk)
+        });
+        worker.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a vfs request did not finish");
+            Err(internal())
+        })
+    }
+}
+
+/// Gives the caller capabilities. One that is not there afterwards did not fit among those it has.
+async fn grant(caller: &Caller, params: Vec<String>) -> Result<(), VfsError> {
+    caller.grant(params.clone()).await.map_err(|error| {
+        tracing::warn!(%error, process = %caller.source(), "the capabilities of a new drive were not granted");
+        VfsError::AddCapFailed
+    })?;
+    if params.iter().all(|params| caller.holds(params)) { Ok(()) } else { Err(VfsError::AddCapFailed) }
+}
+
+/// Reads the path, and checks that the caller may do `action` there.
+fn allow(holder: &Holder<'_>, text: &str, action: &VfsAction) -> Result<Place, VfsError> {
+    if matches!(text, "/" | "\\") && *action == VfsAction::ReadDir {
+        return if holder.is_root() { Ok(Place::Root) } else { Err(VfsError::NoReadCap) };
+    }
+    let path = parse(text)?;
+    match action {
+        VfsAction::CreateDrive => holder.check_create_drive(&path)?,
+        VfsAction::Rename { new_path } | VfsAction::CopyFile { new_path } => {
+            let new_path = parse(new_path)?;
+            holder.check(Need::Write, &path)?;
+            holder.check(Need::Write, &new_path)?;
+        }
+        _ => holder.check(need(action), &path)?,
+    }
+    Ok(Place::Path(path))
+}
+
+impl RuntimeModule for VfsModule {
+    type Request = VfsRequest;
+    type Response = VfsResponse;
+
+    const NAME: &'static str = "vfs";
+    const ACCESS: Access = Access::Capability;
+
+    async fn handle(&self, caller: Caller, request: VfsRequest, blob: Option<Blob>) -> Answer<VfsResponse> {
+        match self.answer(&caller, request, blob).await {
+            Ok((response, Some(bytes))) => Answer::ReplyWithBlob(response, Blob::new(Some(BLOB_MIME), bytes)),
+            Ok((response, None)) => Answer::Reply(response),
+            Err(error) => Answer::Reply(VfsResponse::Err(error)),
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Option<VfsResponse> {
+        match refusal {
+            Refusal::Malformed(_) => Some(VfsResponse::Err(VfsError::MalformedRequest)),
+            Refusal::Internal => Some(VfsResponse::Err(VfsError::IOError(refusal.to_string()))),
+            // Guests on other nodes never got an answer here, not even this one.
+            Refusal::Foreign => None,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! From a request to its answer.
+
+use wharf_process_lib::{LazyLoadBlob, Message, NodeName, Response, println};
+use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, NewPackageResponse, Outcome};
+
+use crate::error::StoreError;
+use crate::record::Record;
+use crate::{api, downloads, install, uninstall};
+
+/// What goes back: the protocol's body, and beside it what the body has no room for.
+struct Answer {
+    body: AppStoreResponse,
+    failure: Option<StoreError>,
+    blob: Option<LazyLoadBlob>,
+}
+
+impl From<AppStoreResponse> for Answer {
+    fn from(body: AppStoreResponse) -> Self {
+        Self { body, failure: None, blob: None }
+    }
+}
+
+/// Does what a request asks, and answers it.
+pub(crate) fn answer(node: &NodeName, record: &mut Record, message: &Message) {
+    let Answer { body, failure, blob } = if message.is_local() {
+        match message.json() {
+            Ok(request) => perform(node, record, request, message),
+            Err(error) => AppStoreResponse::Err(format!("not a request to the app store: {error}")).into(),
+        }
+    } else {
+        AppStoreResponse::Err("the app store serves its own node only".to_owned()).into()
+    };
+    let mut response = match Response::new().json(&body) {
+        Ok(response) => response,
+        Err(error) => Response::new().failure(format!("the answer cannot be written: {error}")),
+    };
+    if let Some(error) = failure {
+        println!("{error}");
+        response = response.failure(error);
+    }
+    if let Some(blob) = blob {
+        response = response.blob(blob);
+    }
+    response.send();
+}
+
+fn perform(node: &NodeName, record: &mut Record, request: AppStoreRequest, message: &Message) -> Answer {
+    match request {
+        // Nodes do not fetch packages from each other here, so there is nothing to mirror to.
+        AppStoreRequest::NewPackage { package_id, mirror: _ } => {
+            let Some(blob) = message.blob() else {
+                return AppStoreResponse::NewPackageResponse(NewPackageResponse::NoBlob).into();
+            };
+            let (response, failure) = match downloads::add(record, &package_id, blob.bytes) {
+                Ok(()) => (NewPackageResponse::Success, None),
+                Err(error) => (NewPackageResponse::InstallFailed, Some(error)),
+            };
+            Answer { body: AppStoreResponse::NewPackageResponse(response), failure, blob: None }
+        }
+        AppStoreRequest::Install { package_id, version_hash, metadata } => {
+            let done = install::install(node, record, &package_id, &version_hash, metadata.as_ref());
+            outcome(done, AppStoreResponse::InstallResponse)
+        }
+        AppStoreRequest::Uninstall(package_id) => {
+            outcome(uninstall::uninstall(record, &package_id), AppStoreResponse::UninstallResponse)
+        }
+        AppStoreRequest::Apis => AppStoreResponse::ApisResponse { apis: api::list(record) }.into(),
+        AppStoreRequest::GetApi(package_id) => match api::get(record, &package_id) {
+            Ok(blob) => {
+                Answer { body: AppStoreResponse::GetApiResponse(Outcome::Success), failure: None, blob: Some(blob) }
+            }
+            Err(error) => outcome(Err(error), AppStoreResponse::GetApiResponse),
+        },
+        AppStoreRequest::Packages => AppStoreResponse::PackagesResponse(record.installed().to_vec()).into(),
+    }
+}
+
+fn outcome(done: Result<(), StoreError>, body: fn(Outcome) -> AppStoreResponse) -> Answer {
+    match done {
+        Ok(()) => body(Outcome::Success).into(),
+        Err(error) => Answer { body: body(Outcome::Failure), failure: Some(error), blob: None },
+    }
+}

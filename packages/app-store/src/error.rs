@@ -1,0 +1,115 @@
+//! Why the app store refused or failed.
+
+use wharf_package::{MetadataError, PackageError};
+use wharf_process_lib::state::StateError;
+use wharf_process_lib::{kernel, vfs};
+use wharf_types::{IdError, PackageId};
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// No process of such a package could be created.
+    #[error("`{0}` cannot be the id of a package: the name has only a-z, 0-9 and `-`, the publisher also `.`")]
+    PackageId(PackageId),
+    /// The package is the node's own.
+    #[error("`{0}` is part of the node and cannot be installed or removed")]
+    Reserved(PackageId),
+    /// Not a hash, and so perhaps a path.
+    #[error("the version hash is not a SHA-256: 64 hex digits are needed")]
+    Hash,
+    /// No zip of this version was kept.
+    #[error("no zip of {package} with hash {hash} was given to this node")]
+    NotKept {
+        /// The package.
+        package: PackageId,
+        /// The hash that was asked for.
+        hash: String,
+    },
+    /// The zip on disk is not the one that was asked for.
+    #[error("the zip of {package} has hash {actual}, not {wanted}")]
+    HashMismatch {
+        /// The package.
+        package: PackageId,
+        /// The hash that was asked for.
+        wanted: String,
+        /// The hash of what is there.
+        actual: String,
+    },
+    /// The zip is not a package.
+    #[error("the package is refused: {0}")]
+    Package(#[from] Box<PackageError>),
+    /// The metadata is not that of a package.
+    #[error("the metadata is refused: {0}")]
+    Metadata(#[from] MetadataError),
+    /// The metadata is that of another package.
+    #[error("the metadata is refused: it is that of {0}")]
+    OtherPackage(PackageId),
+    /// An id that cannot be built.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// A component that cannot run here.
+    #[error("{wasm} cannot run on this node: {error}")]
+    Component {
+        /// The file in the zip.
+        wasm: String,
+        /// The kernel's reason.
+        error: Box<kernel::Error>,
+    },
+    /// Nothing of the kind is installed.
+    #[error("{0} is not installed")]
+    NotInstalled(PackageId),
+    /// The package has no API.
+    #[error("{0} has no API")]
+    NoApi(PackageId),
+    /// The list of packages is full.
+    #[error("{0} packages are installed already, and no more are accepted")]
+    TooMany(usize),
+    /// Its processes start faster than they are ended.
+    #[error("the processes of {0} cannot be ended: new ones keep starting")]
+    StillRunning(PackageId),
+    /// The vfs said no, or nothing.
+    #[error(transparent)]
+    Vfs(#[from] vfs::Error),
+    /// The kernel said no, or nothing.
+    #[error(transparent)]
+    Kernel(#[from] kernel::Error),
+    /// The record could not be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The record is of a later version of the app store.
+    #[error("the list of packages has version {0}, which this app store does not know")]
+    RecordVersion(u32),
+    /// It failed half way, and what was done was taken back.
+    #[error("{error}; {undone}")]
+    TakenBack {
+        /// Why it failed.
+        error: Box<StoreError>,
+        /// What was put in its place.
+        undone: Undone,
+    },
+    /// It failed half way, and so did taking it back.
+    #[error("{error}; and taking it back failed: {undo_error}")]
+    NotTakenBack {
+        /// Why it failed.
+        error: Box<StoreError>,
+        /// Why taking it back failed.
+        undo_error: Box<StoreError>,
+    },
+}
+
+impl From<PackageError> for StoreError {
+    fn from(error: PackageError) -> Self {
+        Self::Package(Box::new(error))
+    }
+}
+
+/// What is in place after an install was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Undone {
+    /// Nothing, as before.
+    #[error("everything it did was taken back")]
+    Removed,
+    /// The version from before.
+    #[error("the version that was installed before is back")]
+    Restored,
+}

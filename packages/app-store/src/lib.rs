@@ -1,0 +1,42 @@
+//! The app store: keeps zips, installs and removes packages, and tells what is installed.
+//!
+//! The way of an install: [`downloads`] has kept the zip, [`prepare`] reads and checks all of it, [`plan`] turns its
+//! manifest into processes and capabilities, and [`install`] carries the plan out, or takes back what it did. What
+//! is installed is in the [`record`].
+//!
+//! Only processes of this node that hold the messaging capability reach it; whoever does may install what they like.
+//! Every request is answered.
+
+mod answer;
+mod api;
+mod downloads;
+mod error;
+mod install;
+mod paths;
+mod prepare;
+mod record;
+mod uninstall;
+
+use wharf_process_lib::{Address, Message, await_message, println};
+
+use crate::record::Record;
+
+fn init(our: Address) {
+    let mut record = match Record::load() {
+        Ok(record) => record,
+        // Left as it is: what this version does not understand, it does not overwrite.
+        Err(error) => return println!("{error}"),
+    };
+    if let Err(error) = install::recover(our.node(), &mut record) {
+        println!("an install that was cut off could not be taken back: {error}");
+    }
+    loop {
+        match await_message() {
+            Ok(message @ Message::Request { .. }) => answer::answer(our.node(), &mut record, &message),
+            Ok(Message::Response { .. }) => {}
+            Err(error) => println!("{error}"),
+        }
+    }
+}
+
+wharf_process_lib::main!(init);

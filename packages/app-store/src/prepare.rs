@@ -1,0 +1,92 @@
+//! Everything that can be known about a package before anything changes.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use wharf_package::{Metadata, Package, PlannedProcess};
+use wharf_process_lib::kernel;
+use wharf_types::app_store::InstalledPackage;
+use wharf_types::{NodeName, ProcessId};
+
+use crate::downloads;
+use crate::error::StoreError;
+use crate::paths::{Target, ZipHash};
+
+/// A package whose zip, manifest and components are known to be good.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    target: Target,
+    hash: ZipHash,
+    zip: Vec<u8>,
+    package: Package,
+    processes: Vec<PlannedProcess>,
+    version: Option<String>,
+}
+
+impl Prepared {
+    /// Reads a kept zip and checks all of it.
+    pub(crate) fn new(
+        node: &NodeName,
+        target: Target,
+        hash: ZipHash,
+        metadata: Option<&Value>,
+    ) -> Result<Self, StoreError> {
+        let zip = downloads::read(&target, &hash)?;
+        let package = Package::check(&zip)?;
+        let given = metadata.map(|metadata| Metadata::parse(metadata.to_string().as_bytes())).transpose()?;
+        let metadata = given.as_ref().or(package.metadata());
+        for named in [given.as_ref(), package.metadata()].into_iter().flatten() {
+            let id = named.package_id()?;
+            if id != *target.package() {
+                return Err(StoreError::OtherPackage(id));
+            }
+        }
+        let version = metadata.and_then(Metadata::current_version).map(str::to_owned);
+        let processes = wharf_package::plan(node, target.package(), package.manifest())?;
+        check_components(&package, &processes)?;
+        Ok(Self { target, hash, zip, package, processes, version })
+    }
+
+    /// Which package.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The zip.
+    pub(crate) fn zip(&self) -> &[u8] {
+        &self.zip
+    }
+
+    /// Its processes.
+    pub(crate) fn processes(&self) -> &[PlannedProcess] {
+        &self.processes
+    }
+
+    /// A component by its name in the zip. Every planned process has one: the package was checked for it.
+    pub(crate) fn component(&self, wasm: &str) -> Vec<u8> {
+        self.package.component(wasm).unwrap_or_default().to_vec()
+    }
+
+    /// What the record will say.
+    pub(crate) fn into_installed(self) -> InstalledPackage {
+        let processes: Vec<ProcessId> = self.processes.into_iter().map(|planned| planned.id).collect();
+        InstalledPackage {
+            package_id: self.target.package().clone(),
+            version_hash: self.hash.as_str().to_owned(),
+            version: self.version,
+            processes,
+        }
+    }
+}
+
+/// Compiles and links every component, processes and scripts alike. It is then cached, so starting is quick.
+fn check_components(package: &Package, processes: &[PlannedProcess]) -> Result<(), StoreError> {
+    let scripts = package.scripts().iter().map(|(wasm, _)| wasm);
+    let names: BTreeSet<&str> = processes.iter().map(|planned| planned.wasm.as_str()).chain(scripts).collect();
+    for wasm in names {
+        let bytes = package.component(wasm).unwrap_or_default().to_vec();
+        kernel::check_component(bytes)
+            .map_err(|error| StoreError::Component { wasm: wasm.to_owned(), error: Box::new(error) })?;
+    }
+    Ok(())
+}
