@@ -144,10 +144,8 @@ async fn initialize(
         return failed("the sender is gone".to_owned());
     };
     // What the initializer does not hold it cannot hand on.
-    let given = wanted
-        .into_iter()
-        .filter(|capability| capability.key().is_some_and(|key| initializer.holds(&key)))
-        .collect();
+    let given =
+        wanted.into_iter().filter(|capability| capability.key().is_some_and(|key| initializer.holds(&key))).collect();
     match kernel.initialize(new, blob.bytes, given, Some(&initializer)).await {
         Ok(()) => Answer::Reply(KernelResponse::InitializedProcess),
         Err(error) => failed(error.to_string()),

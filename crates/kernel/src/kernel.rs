@@ -308,7 +308,11 @@ impl Kernel {
     }
 
     /// Takes capabilities from a process; durable when it returns. Tells whether there is such a process.
-    pub(crate) async fn drop_capabilities(&self, holder: &ProcessId, capabilities: &[Capability]) -> Result<bool, StoreError> {
+    pub(crate) async fn drop_capabilities(
+        &self,
+        holder: &ProcessId,
+        capabilities: &[Capability],
+    ) -> Result<bool, StoreError> {
         let Some(process) = self.find(holder) else { return Ok(false) };
         let changes = capabilities
             .iter()

@@ -37,7 +37,13 @@ pub struct NewProcess {
 
 impl NewProcess {
     /// A process that is started again at the next boot.
-    pub fn installed(id: ProcessId, wasm_bytes_handle: String, wit_version: Option<u32>, on_exit: OnExit, access: Access) -> Self {
+    pub fn installed(
+        id: ProcessId,
+        wasm_bytes_handle: String,
+        wit_version: Option<u32>,
+        on_exit: OnExit,
+        access: Access,
+    ) -> Self {
         Self { id, wasm_bytes_handle, wit_version, on_exit, access, kept: Kept::AcrossBoots }
     }
 
@@ -259,7 +265,11 @@ impl Kernel {
         Ok(runnable.len())
     }
 
-    async fn load(&self, components: &dyn ComponentSource, record: &StoredProcess) -> Result<Arc<dyn Prepared>, String> {
+    async fn load(
+        &self,
+        components: &dyn ComponentSource,
+        record: &StoredProcess,
+    ) -> Result<Arc<dyn Prepared>, String> {
         let handle = &record.wasm_bytes_handle;
         let bytes = components.read(handle).await.map_err(|error| format!("reading {handle}: {error}"))?;
         self.launcher().prepare(Arc::new(bytes)).await.map_err(|error| format!("loading {handle}: {error}"))

@@ -64,7 +64,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Process {
-    pub(crate) fn new(address: Address, access: Access, guest: Option<Guest>, limits: &Limits, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        address: Address,
+        access: Access,
+        guest: Option<Guest>,
+        limits: &Limits,
+        stop: CancellationToken,
+    ) -> Self {
         let phase = if guest.is_some() { ProcessPhase::Initialized } else { ProcessPhase::Module };
         Self {
             address,

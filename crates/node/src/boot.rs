@@ -42,7 +42,7 @@ pub fn run(args: Args) -> Result<(), Stopped> {
         .map_err(|error| Stopped::Failed(format!("starting worker threads: {error}")))?;
     let result = runtime.block_on(serve(settings, taken));
     if let Err(error) = &result {
-        tracing::error!("{error}");
+        tracing::error!(target: logging::DISK_ONLY, "{error}");
     }
     // Compiling cannot be interrupted; nothing waits for it.
     runtime.shutdown_background();
@@ -51,7 +51,8 @@ pub fn run(args: Args) -> Result<(), Stopped> {
 
 async fn serve(settings: Settings, taken: Taken) -> Result<(), Stopped> {
     let listener = bind(settings.http).await?;
-    let address = listener.local_addr().map_err(|error| Stopped::Failed(format!("the port that was bound: {error}")))?;
+    let address =
+        listener.local_addr().map_err(|error| Stopped::Failed(format!("the port that was bound: {error}")))?;
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;
     let store = open_store(&settings).await?;
@@ -111,7 +112,9 @@ impl Node {
         let fresh = match &settings.packages {
             Some(folder) => bundled::install_all(&kernel, &vfs, folder).await.map_err(|error| failed(&error))?,
             None => {
-                tracing::warn!("the node's own packages were not found, so nothing can be installed; name their folder with --packages");
+                tracing::warn!(
+                    "the node's own packages were not found, so nothing can be installed; name their folder with --packages"
+                );
                 0
             }
         };

@@ -123,8 +123,5 @@ async fn create(kernel: &Kernel, planned: &PlannedProcess, wasm: Vec<u8>) -> Res
         planned.on_exit.clone(),
         access,
     );
-    kernel
-        .initialize(new, Arc::new(wasm), planned.receives.clone(), None)
-        .await
-        .map_err(|error| error.to_string())
+    kernel.initialize(new, Arc::new(wasm), planned.receives.clone(), None).await.map_err(|error| error.to_string())
 }

@@ -89,7 +89,9 @@ fn check_version(home: &Home) -> Result<(), Stopped> {
         Ok(text) => match text.trim().parse::<u32>() {
             Ok(VERSION) => Ok(()),
             Ok(other) => Err(refuse(format!("it has format {other}, this daemon knows format {VERSION}"))),
-            Err(_) => Err(refuse(format!("its `version` is not a number: {:?}", text.chars().take(40).collect::<String>()))),
+            Err(_) => {
+                Err(refuse(format!("its `version` is not a number: {:?}", text.chars().take(40).collect::<String>())))
+            }
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if home.kernel_db().exists() || home.node_key().exists() {
@@ -129,7 +131,8 @@ fn identity(home: &Home, asked_for: Option<&NodeName>) -> Result<(NodeName, Vec<
     let file = match File::open(&path) {
         Ok(mut file) => {
             file.read_to_string(&mut text).map_err(|error| refuse(error.to_string()))?;
-            toml::from_str::<KeyFile>(&text).map_err(|error| refuse(format!("it is not a node key: {}", error.message())))?
+            toml::from_str::<KeyFile>(&text)
+                .map_err(|error| refuse(format!("it is not a node key: {}", error.message())))?
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let node = asked_for.map_or(DEFAULT_NODE, NodeName::as_str).to_owned();

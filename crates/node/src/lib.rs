@@ -13,6 +13,7 @@ pub mod boot;
 pub mod bundled;
 pub mod exit;
 pub mod home;
+mod lines;
 mod log_file;
 pub mod logging;
 pub mod settings;

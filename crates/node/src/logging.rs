@@ -2,17 +2,21 @@
 //!
 //! A line about a process has its id in `process`; what a guest printed has the target `guest`.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use serde::Deserialize;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 use wharf_home::Home;
 
 use crate::exit::Stopped;
-use crate::log_file::{LogFile, Writer};
+use crate::lines::{Lines, Writer};
+use crate::log_file::LogFile;
+
+/// Target of events for the log on disk only: what the program says on stderr by itself when it ends.
+pub(crate) const DISK_ONLY: &str = "exit";
 
 /// Environment variable that sets the level, over the settings.
 const LEVEL_VARIABLE: &str = "WHARF_LOG";
@@ -37,28 +41,45 @@ impl Default for LogSettings {
 
 /// Writes what is still on its way when it is dropped.
 pub struct Logging {
-    _file: LogFile,
+    _disk: Lines,
+    _people: Lines,
 }
 
 /// Begins to log.
 pub fn start(home: &Home, settings: &LogSettings) -> Result<Logging, Stopped> {
     let level = std::env::var(LEVEL_VARIABLE).unwrap_or_else(|_| settings.level.clone());
-    let filter = EnvFilter::try_new(&level)
-        .map_err(|error| Stopped::BadSettings(format!("log level `{level}`: {error}")))?;
-    let (file, writer) = LogFile::start(home.clone(), settings)
-        .map_err(|error| Stopped::HomeUnusable(format!("{}: {error}", home.log().display())))?;
-    let people = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
+    let filter =
+        EnvFilter::try_new(&level).map_err(|error| Stopped::BadSettings(format!("log level `{level}`: {error}")))?;
+    let unusable = |error: std::io::Error| Stopped::HomeUnusable(format!("{}: {error}", home.log().display()));
+    let mut file = LogFile::open(home.clone(), settings).map_err(unusable)?;
+    let (on_disk, disk_writer) =
+        Lines::start("wharf-log", move |line| file.write(line), lost_as_json).map_err(unusable)?;
+    let to_stderr = |line: &[u8]| drop(std::io::stderr().write_all(line));
+    let (on_stderr, stderr_writer) = Lines::start("wharf-stderr", to_stderr, lost_as_text).map_err(unusable)?;
+    let people = fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .with_writer(move || Writer::clone(&stderr_writer))
+        .with_filter(filter_fn(|event| event.target() != DISK_ONLY));
     let disk = fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
-        .with_writer(move || Writer::clone(&writer));
+        .with_writer(move || Writer::clone(&disk_writer));
     tracing_subscriber::registry()
         .with(filter)
         .with(people)
         .with(disk)
         .try_init()
         .map_err(|error| Stopped::Failed(format!("logging was set up already: {error}")))?;
-    Ok(Logging { _file: file })
+    Ok(Logging { _disk: on_disk, _people: on_stderr })
+}
+
+fn lost_as_json(count: u64) -> String {
+    format!("{{\"level\":\"WARN\",\"message\":\"{}\"}}\n", lost_as_text(count).trim_end())
+}
+
+fn lost_as_text(count: u64) -> String {
+    format!("{count} lines were lost here: too many came at once\n")
 }

@@ -10,7 +10,9 @@ pub enum NotAProcess {
     #[error("the bytes are not WebAssembly ({0}); a component is needed")]
     NotWasm(String),
     /// WebAssembly, but a core module.
-    #[error("this is a core WebAssembly module; a component is needed: build it with `wharf-pack`, or `wasm-tools component new`")]
+    #[error(
+        "this is a core WebAssembly module; a component is needed: build it with `wharf-pack`, or `wasm-tools component new`"
+    )]
     CoreModule,
     /// A component for another version of the interface.
     #[error("the component was built for {found}; this node runs {INTERFACE_PACKAGE}@{INTERFACE_VERSION}")]
@@ -19,7 +21,9 @@ pub enum NotAProcess {
         found: String,
     },
     /// A component that is not a process.
-    #[error("the component exports no function `{INIT}`; it exports {found}. A process exports `{INIT}: func(our: string)`")]
+    #[error(
+        "the component exports no function `{INIT}`; it exports {found}. A process exports `{INIT}: func(our: string)`"
+    )]
     NoInit {
         /// What it exports.
         found: String,

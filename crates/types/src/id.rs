@@ -190,7 +190,9 @@ impl FromStr for ProcessId {
         let mut parts = text.split(':');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some(process), Some(package), Some(publisher), None) => Self::new(process, package, publisher),
-            _ => Err(IdError::Shape { text: text.to_owned(), expected: "a process id like `process:package:publisher`" }),
+            _ => {
+                Err(IdError::Shape { text: text.to_owned(), expected: "a process id like `process:package:publisher`" })
+            }
         }
     }
 }
@@ -273,10 +275,8 @@ impl FromStr for Address {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let shape = || IdError::Shape {
-            text: text.to_owned(),
-            expected: "an address like `node@process:package:publisher`",
-        };
+        let shape =
+            || IdError::Shape { text: text.to_owned(), expected: "an address like `node@process:package:publisher`" };
         let (node, process) = text.split_once('@').ok_or_else(shape)?;
         if process.contains('@') {
             return Err(shape());

@@ -35,7 +35,9 @@ pub struct Request {
 }
 
 /// Accepts `[cap, …]` and `[[cap, [signature bytes]], …]`.
-pub(crate) fn with_or_without_signatures<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Capability>, D::Error> {
+pub(crate) fn with_or_without_signatures<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Capability>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Either {
@@ -97,7 +99,10 @@ mod tests {
             );
             let request: Request = serde_json::from_str(&json).unwrap();
             assert_eq!(request.body, b"run");
-            assert_eq!(serde_json::to_value(&request).unwrap()["capabilities"], serde_json::from_str::<serde_json::Value>(&format!("[{cap}]")).unwrap());
+            assert_eq!(
+                serde_json::to_value(&request).unwrap()["capabilities"],
+                serde_json::from_str::<serde_json::Value>(&format!("[{cap}]")).unwrap()
+            );
         }
     }
 

@@ -27,7 +27,9 @@ pub use send::{AwaitError, OutgoingRequest, OutgoingResponse};
 pub use services::{SpawnError, SpawnRequest};
 
 use crate::capability::Received;
-use crate::envelope::{Blob, Content, Envelope, FailureKind, MessageId, Payload, ReplyPath, Rsvp, Seconds, WrittenAddress};
+use crate::envelope::{
+    Blob, Content, Envelope, FailureKind, MessageId, Payload, ReplyPath, Rsvp, Seconds, WrittenAddress,
+};
 use crate::kernel::Kernel;
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;

@@ -159,7 +159,13 @@ impl Session {
         };
         self.mailbox.forget_awaited(id);
         self.blob_is_current = false;
-        Err(AwaitError::Failed(Box::new(FailedRequest { kind, target, content, expects_response: Some(expects), blob })))
+        Err(AwaitError::Failed(Box::new(FailedRequest {
+            kind,
+            target,
+            content,
+            expects_response: Some(expects),
+            blob,
+        })))
     }
 
     /// Answers the prompt. Without one, nothing is sent.
@@ -218,12 +224,7 @@ impl Session {
             id,
             source: self.our().clone(),
             kind: Kind::Request(request.expects),
-            content: Content {
-                inherit: request.inherit,
-                body: request.body,
-                metadata: request.metadata,
-                capabilities,
-            },
+            content: Content { inherit: request.inherit, body: request.body, metadata: request.metadata, capabilities },
             blob,
             rsvp,
             reply: self.reply.clone(),
@@ -254,7 +255,12 @@ impl Session {
     }
 
     /// Puts a request into the target's mailbox. When that is full, waits for room until `deadline`.
-    async fn deliver(&mut self, target: &WrittenAddress, envelope: Envelope, deadline: Instant) -> Result<(), Undelivered> {
+    async fn deliver(
+        &mut self,
+        target: &WrittenAddress,
+        envelope: Envelope,
+        deadline: Instant,
+    ) -> Result<(), Undelivered> {
         self.kernel.check_size(&envelope).map_err(|reason| Undelivered::Because(reason.to_string()))?;
         let mut envelope = envelope;
         let mut renewed = false;
@@ -316,8 +322,7 @@ impl Session {
         if self.routes.len() == ROUTES_MAX {
             self.routes.pop_back();
         }
-        let route =
-            Route { written: target.clone(), process, mailbox: Arc::clone(&mailbox), allowed_in: epoch };
+        let route = Route { written: target.clone(), process, mailbox: Arc::clone(&mailbox), allowed_in: epoch };
         self.routes.push_front(route);
         Ok(mailbox)
     }

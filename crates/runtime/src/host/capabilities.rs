@@ -8,9 +8,8 @@ use super::convert;
 use crate::instance::Guest;
 
 pub(super) fn add(standard: &mut LinkerInstance<'_, Guest>) -> Result<()> {
-    standard.func_wrap_async("save-capabilities", |store, (list,): (Vec<wit::Capability>,)| {
-        Box::new(save(store, list))
-    })?;
+    standard
+        .func_wrap_async("save-capabilities", |store, (list,): (Vec<wit::Capability>,)| Box::new(save(store, list)))?;
     standard.func_wrap_async("drop-capabilities", |store, (list,): (Vec<wit::Capability>,)| {
         Box::new(drop_capabilities(store, list))
     })?;

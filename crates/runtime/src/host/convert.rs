@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use wharf_bindings as wit;
 use wharf_kernel::capability::CapabilityRef;
-use wharf_kernel::envelope::{Blob, Content, Envelope, FailedRequest, FailureKind, Kind, Payload, Seconds, WrittenAddress};
+use wharf_kernel::envelope::{
+    Blob, Content, Envelope, FailedRequest, FailureKind, Kind, Payload, Seconds, WrittenAddress,
+};
 use wharf_kernel::session::{OutgoingRequest, OutgoingResponse};
 use wharf_types::{Address, Capability, IdError, LazyLoadBlob, NodeName, OnExit, ProcessId, Request};
 

@@ -10,10 +10,8 @@ use crate::instance::Guest;
 
 type Blob<B> = Option<wit::LazyLoadBlob<B>>;
 type Request = (wit::Address, wit::Request<wit::Lifted>, Option<wit::Lifted>, Blob<wit::Lifted>);
-type Received = std::result::Result<
-    (wit::Address, wit::Message<wit::Shared>),
-    (wit::SendError<wit::Shared>, Option<wit::Shared>),
->;
+type Received =
+    std::result::Result<(wit::Address, wit::Message<wit::Shared>), (wit::SendError<wit::Shared>, Option<wit::Shared>)>;
 type Awaited = std::result::Result<(wit::Address, wit::Message<wit::Shared>), wit::SendError<wit::Shared>>;
 
 pub(super) fn add(standard: &mut LinkerInstance<'_, Guest>) -> Result<()> {

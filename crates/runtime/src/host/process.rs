@@ -11,14 +11,8 @@ use wharf_kernel::session::{SpawnError, SpawnRequest};
 use super::convert;
 use crate::instance::Guest;
 
-type Child = (
-    Option<String>,
-    String,
-    wit::OnExit<wit::Lifted>,
-    Vec<wit::Capability>,
-    Vec<(wit::ProcessId, String)>,
-    bool,
-);
+type Child =
+    (Option<String>, String, wit::OnExit<wit::Lifted>, Vec<wit::Capability>, Vec<(wit::ProcessId, String)>, bool);
 
 pub(super) fn add(standard: &mut LinkerInstance<'_, Guest>) -> Result<()> {
     standard.func_wrap("print-to-terminal", |store, (verbosity, text): (u8, Arc<str>)| {
