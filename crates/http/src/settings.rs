@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer};
 use wharf_kernel::envelope::Seconds;
 
-/// Bounds of the web server. Reaching one gives an error to whoever caused it.
-#[derive(Clone, Debug)]
+/// Bounds of the web server. Reaching one gives an error to whoever caused it. In `wharf.toml` they are the table
+/// `[http_limits]`, times in seconds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct HttpSettings {
     /// Open connections.
     pub connections_max: usize,
@@ -22,10 +25,13 @@ pub struct HttpSettings {
     /// Bytes of request bodies in memory, over all connections.
     pub buffered_bytes_max: usize,
     /// How long the header of a request may take, and how long a connection may stay idle.
+    #[serde(deserialize_with = "seconds")]
     pub header_wait: Duration,
     /// How long a body may pause.
+    #[serde(deserialize_with = "seconds")]
     pub body_wait: Duration,
     /// How long requests under way may go on after the server was told to stop.
+    #[serde(deserialize_with = "seconds")]
     pub stop_wait: Duration,
     /// Paths one process may bind.
     pub paths_max: usize,
@@ -35,6 +41,10 @@ pub struct HttpSettings {
     pub cached_bytes_max: usize,
     /// Bytes of cached answers of all processes.
     pub node_cached_bytes_max: usize,
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Ok(Seconds(u64::deserialize(deserializer)?).duration())
 }
 
 impl Default for HttpSettings {

@@ -45,7 +45,8 @@ impl Blob {
 }
 
 /// Whole seconds a requester waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Seconds(pub u64);
 
 impl Seconds {

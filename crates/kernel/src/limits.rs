@@ -28,6 +28,10 @@ pub struct Limits {
     pub processes_max: usize,
     /// Requests a module works on or has taken in, over all callers.
     pub module_requests_max: usize,
+    /// Timers of one process that run at the same time.
+    pub timers_per_process_max: usize,
+    /// Timers of all processes.
+    pub timers_max: usize,
     /// Milliseconds a sender that expects no response waits for room in a full mailbox.
     pub full_mailbox_wait_ms: u64,
 }
@@ -51,6 +55,8 @@ impl Default for Limits {
             state_bytes_max: 64 << 20,
             processes_max: 20_000,
             module_requests_max: 1_024,
+            timers_per_process_max: 4_096,
+            timers_max: 262_144,
             full_mailbox_wait_ms: 1_000,
         }
     }

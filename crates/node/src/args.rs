@@ -54,6 +54,10 @@ Settings (TOML; what the command line says wins):
   mailbox_messages_max = 1024
   [runtime]                 # of each guest
   memory_bytes_max = 536870912
+  [http_limits]             # of the web server
+  body_bytes_max = 16777216
+  [vfs_limits]              # of files and zips
+  zip_entries_max = 20000
 
 {EXIT_CODES}"
     )

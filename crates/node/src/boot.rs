@@ -16,13 +16,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use wharf_http::{ControlToken, HttpServer, HttpSettings};
+use wharf_http::{ControlToken, HttpServer};
 use wharf_kernel::api::KernelModule;
 use wharf_kernel::capability::Authority;
 use wharf_kernel::{Kernel, ModuleHandle, Parts};
 use wharf_runtime::Runtime;
 use wharf_store::{KernelStore, OpenError, StateModule};
-use wharf_vfs::{DriveSource, Vfs, VfsLimits, VfsModule};
+use wharf_vfs::{DriveSource, Vfs, VfsModule};
 
 use crate::args::Args;
 use crate::exit::Stopped;
@@ -99,15 +99,15 @@ impl Node {
             launcher: Arc::new(runtime),
             stop: stop.clone(),
         });
-        let server = HttpServer::new(HttpSettings::default());
+        let server = HttpServer::new(settings.http_limits.clone());
         kernel.start_module(KernelModule { version: env!("CARGO_PKG_VERSION") });
-        kernel.start_module(VfsModule::new(Arc::clone(&vfs), VfsLimits::default()));
+        kernel.start_module(VfsModule::new(Arc::clone(&vfs), settings.vfs_limits.clone()));
         kernel.start_module(StateModule::new(store, settings.limits.state_bytes_max));
-        let (timer, wheel) = wharf_timer::timer();
+        let (timer, wheel) = wharf_timer::timer(&settings.limits);
         kernel.start_module(timer);
         let http = kernel.start_module(server.module());
         kernel.run_until_stop(wheel.turn(stop.clone()));
-        let components = DriveSource::new(Arc::clone(&vfs), VfsLimits::default());
+        let components = DriveSource::new(Arc::clone(&vfs), settings.vfs_limits.clone());
         let restored = kernel.restore(&components).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
         let fresh = match &settings.packages {
             Some(folder) => bundled::install_all(&kernel, &vfs, folder).await.map_err(|error| failed(&error))?,

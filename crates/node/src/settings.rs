@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use wharf_home::Home;
+use wharf_http::HttpSettings;
 use wharf_kernel::Limits;
 use wharf_runtime::RuntimeSettings;
 use wharf_types::NodeName;
+use wharf_vfs::VfsLimits;
 
 use crate::args::Args;
 use crate::exit::Stopped;
@@ -26,6 +28,8 @@ struct File {
     log: LogSettings,
     limits: Limits,
     runtime: RuntimeSettings,
+    http_limits: HttpSettings,
+    vfs_limits: VfsLimits,
 }
 
 /// Where to serve.
@@ -54,6 +58,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Bounds of guests.
     pub runtime: RuntimeSettings,
+    /// Bounds of the web server.
+    pub http_limits: HttpSettings,
+    /// Bounds of files.
+    pub vfs_limits: VfsLimits,
 }
 
 impl Settings {
@@ -87,6 +95,8 @@ impl Settings {
             log: file.log,
             limits: file.limits,
             runtime,
+            http_limits: file.http_limits,
+            vfs_limits: file.vfs_limits,
         })
     }
 }

@@ -9,15 +9,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::time::DelayQueue;
+use wharf_kernel::Limits;
 use wharf_kernel::envelope::Blob;
 use wharf_kernel::module::{Access, Answer, Caller, Refusal, Replier, RuntimeModule};
 use wharf_types::timer::TimerAction;
 use wharf_types::{Failure, ProcessId};
 
-/// Timers of one process that run at the same time.
-pub const TIMERS_PER_PROCESS_MAX: usize = 4_096;
-/// Timers of all processes.
-pub const TIMERS_MAX: usize = 262_144;
 /// Requests on their way to the wheel.
 const QUEUE: usize = 1_024;
 /// The wheel holds about two years; a timer beyond is set to this.
@@ -47,12 +44,20 @@ pub struct TimerWheel {
     commands: mpsc::Receiver<Command>,
     queue: DelayQueue<Alarm>,
     per_process: HashMap<ProcessId, usize>,
+    per_process_max: usize,
+    all_max: usize,
 }
 
 /// The module and its task.
-pub fn timer() -> (TimerModule, TimerWheel) {
+pub fn timer(limits: &Limits) -> (TimerModule, TimerWheel) {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let wheel = TimerWheel { commands: receiver, queue: DelayQueue::new(), per_process: HashMap::new() };
+    let wheel = TimerWheel {
+        commands: receiver,
+        queue: DelayQueue::new(),
+        per_process: HashMap::new(),
+        per_process_max: limits.timers_per_process_max,
+        all_max: limits.timers_max,
+    };
     (TimerModule { commands: sender }, wheel)
 }
 
@@ -112,7 +117,7 @@ impl TimerWheel {
         if alarm.after.is_zero() {
             return alarm.replier.send(Vec::new(), None);
         }
-        if running >= TIMERS_PER_PROCESS_MAX || self.queue.len() >= TIMERS_MAX {
+        if running >= self.per_process_max || self.queue.len() >= self.all_max {
             tracing::warn!(process = %alarm.process, "a timer was not set: {running} are running already");
             return;
         }

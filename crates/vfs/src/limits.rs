@@ -1,7 +1,8 @@
 //! Every bound of the vfs, in one place. Reaching one gives an error to whoever caused it.
 
 /// Bounds of the vfs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct VfsLimits {
     /// Bytes in one file.
     pub file_bytes_max: u64,
