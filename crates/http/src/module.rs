@@ -90,7 +90,9 @@ impl RuntimeModule for HttpModule {
 
     fn refuse(&self, refusal: Refusal) -> Option<HttpServerReply> {
         match refusal {
-            Refusal::Malformed(_) | Refusal::Internal => Some(Err(HttpServerError::MalformedRequest)),
+            Refusal::Malformed(_) | Refusal::Overloaded | Refusal::Internal => {
+                Some(Err(HttpServerError::MalformedRequest))
+            }
             // S7: another node learns nothing, and binds nothing.
             Refusal::Foreign => None,
         }

@@ -43,6 +43,9 @@ pub struct SignedCapability {
 /// A shared signed capability.
 pub type CapabilityRef = Arc<SignedCapability>;
 
+/// Longest params that a capability may have. Holders keep what they are given, so what they keep has to have a bound.
+pub const PARAMS_BYTES_MAX: usize = 16 << 10;
+
 impl SignedCapability {
     /// Puts a stored capability and its signature together again. `None` when the params are not JSON.
     pub fn from_parts(capability: Capability, signature: Signature) -> Option<Self> {
@@ -58,6 +61,12 @@ impl SignedCapability {
     /// Its normal form.
     pub fn key(&self) -> &CapabilityKey {
         &self.key
+    }
+
+    /// Bytes it is counted as against a mailbox that it waits in.
+    pub(crate) fn weight(&self) -> usize {
+        const SIGNED_BYTES: usize = 128;
+        SIGNED_BYTES + self.capability.params.len()
     }
 
     /// The issuer node's signature.
@@ -97,8 +106,12 @@ impl Authority {
         self.pair.public_key().as_ref()
     }
 
-    /// Signs a capability. `None` when its params are not JSON: such a capability is equal to nothing, so it is not made.
+    /// Signs a capability. `None` when its params are not JSON: such a capability is equal to nothing, so it is not
+    /// made. Neither is one whose params are longer than [`PARAMS_BYTES_MAX`].
     pub fn sign(&self, capability: Capability) -> Option<CapabilityRef> {
+        if capability.params.len() > PARAMS_BYTES_MAX {
+            return None;
+        }
         let bytes = signed_bytes(&capability)?;
         let mut signature = [0; 64];
         signature.copy_from_slice(self.pair.sign(&bytes).as_ref());

@@ -135,6 +135,7 @@ impl Envelope {
         const ENVELOPE_BYTES: usize = 256;
         let blob = self.blob.as_ref().map_or(0, |blob| blob.bytes.len());
         let metadata = self.content.metadata.as_ref().map_or(0, |text| text.len());
+        let capabilities: usize = self.content.capabilities.iter().map(|attached| attached.weight()).sum();
         ENVELOPE_BYTES + self.content.body.len() + metadata + blob
     }
 

@@ -14,6 +14,8 @@ pub struct Limits {
     pub mailbox_bytes_max: usize,
     /// Requests of one process that wait for a response.
     pub outstanding_max: usize,
+    /// Bytes of the requests of one process that wait for a response. They are kept for the error, should there be one.
+    pub outstanding_bytes_max: usize,
     /// Bytes in one body.
     pub body_bytes_max: usize,
     /// Bytes in one blob.
@@ -28,6 +30,8 @@ pub struct Limits {
     pub processes_max: usize,
     /// Requests a module works on or has taken in, over all callers.
     pub module_requests_max: usize,
+    /// Requests of one caller that wait while a module handles an earlier one of it.
+    pub module_requests_per_caller_max: usize,
     /// Timers of one process that run at the same time.
     pub timers_per_process_max: usize,
     /// Timers of all processes.
@@ -48,13 +52,15 @@ impl Default for Limits {
             mailbox_messages_max: 1_024,
             mailbox_bytes_max: 512 << 20,
             outstanding_max: 4_096,
+            outstanding_bytes_max: 512 << 20,
             body_bytes_max: 16 << 20,
             blob_bytes_max: 256 << 20,
             capabilities_max: 4_096,
             attached_capabilities_max: 256,
             state_bytes_max: 64 << 20,
             processes_max: 20_000,
-            module_requests_max: 1_024,
+            module_requests_max: 16_384,
+            module_requests_per_caller_max: 1_024,
             timers_per_process_max: 4_096,
             timers_max: 262_144,
             full_mailbox_wait_ms: 1_000,

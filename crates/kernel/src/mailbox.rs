@@ -2,7 +2,9 @@
 //!
 //! Requests are refused when it is full; the sender decides whether to wait for room. A response is taken exactly when
 //! it was announced by [`Mailbox::expect`], so its room was set aside when the request went out: responses never
-//! block, and late, repeated or invented ones are dropped at the door.
+//! block, and late, repeated or invented ones are dropped at the door. Their bytes are not known beforehand. They count
+//! against new requests, and a process that lets twice its bytes pile up loses further responses: its requests run out
+//! of time.
 //!
 //! A mailbox belongs to one life of a process. When that life ends the mailbox is closed, and nothing sent to it can
 //! reach a successor with the same id.
@@ -163,7 +165,10 @@ impl Mailbox {
         if state.expected.len() >= self.outstanding_max {
             return Err(TooManyOutstanding);
         }
-        state.expected.insert(id, waiter);
+        // Nothing arrives in a closed mailbox. Dropping the waiter tells a direct caller so.
+        if !state.closed {
+            state.expected.insert(id, waiter);
+        }
         Ok(())
     }
 
@@ -177,6 +182,10 @@ impl Mailbox {
         let weight = envelope.weight();
         let mut state = self.lock();
         if state.closed {
+            return;
+        }
+        let piled_up = state.bytes.saturating_add(weight) > self.bytes_max.saturating_mul(2);
+        if piled_up && matches!(state.expected.get(&envelope.id), Some(Waiter::Inbox)) {
             return;
         }
         match state.expected.remove(&envelope.id) {
@@ -247,6 +256,11 @@ impl Mailbox {
         let at = state.queue.iter().position(|envelope| envelope.id == id && envelope.kind == Kind::Response)?;
         let envelope = state.queue.remove(at)?;
         state.bytes = state.bytes.saturating_sub(envelope.weight());
+        let wake = state.senders_waiting > 0;
+        drop(state);
+        if wake {
+            self.room.notify_waiters();
+        }
         Some(envelope)
     }
 
@@ -254,7 +268,8 @@ impl Mailbox {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let dropped = (std::mem::take(&mut state.queue), std::mem::take(&mut state.expected));
+        let dropped = (std::mem::take(&mut state.queue), std::mem::take(&mut state.expected), state.awaited.take());
+        (state.requests, state.bytes) = (0, 0);
         let receiver = state.receiver.take();
         drop(state);
         drop(dropped);

@@ -35,6 +35,9 @@ pub enum Refusal {
     /// It comes from another node.
     #[error("requests from other nodes are not accepted")]
     Foreign,
+    /// The caller has sent more than the module keeps for one caller.
+    #[error("too many requests of this process wait already")]
+    Overloaded,
     /// The module failed; the node's log has more.
     #[error("the module failed while it handled the request")]
     Internal,

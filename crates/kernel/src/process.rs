@@ -34,6 +34,17 @@ pub(crate) enum Kept {
     UntilShutdown,
 }
 
+/// What became of a capability that was to be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// It is held now.
+    New,
+    /// It was held before.
+    Known,
+    /// The process holds as many as it may.
+    Full,
+}
+
 /// Changing facts for people.
 #[derive(Clone, Debug)]
 pub(crate) struct Status {
@@ -139,15 +150,19 @@ impl Process {
         lock(&self.held).len()
     }
 
-    /// Adds a capability unless the process holds `max` already. Returns whether it is new.
-    pub(crate) fn add_capability(&self, capability: CapabilityRef, origin: Origin, max: usize) -> bool {
+    /// Adds a capability unless the process holds it, or `max` others, already.
+    pub(crate) fn add_capability(&self, capability: CapabilityRef, origin: Origin, max: usize) -> Added {
         let mut held = lock(&self.held);
-        let new = held.len() < max && held.insert(capability, origin);
-        drop(held);
-        if new {
-            self.epoch.fetch_add(1, Ordering::Release);
+        if held.get(capability.key()).is_some() {
+            return Added::Known;
         }
-        new
+        if held.len() >= max {
+            return Added::Full;
+        }
+        held.insert(capability, origin);
+        drop(held);
+        self.epoch.fetch_add(1, Ordering::Release);
+        Added::New
     }
 
     /// Removes a capability. Returns whether it was there.
@@ -184,6 +199,11 @@ impl Process {
             status.phase = to;
         }
         right
+    }
+
+    /// Whether it is written to the store. Modules are not, but what they hold is.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.guest.as_ref().is_none_or(|guest| guest.kept == Kept::AcrossBoots)
     }
 
     pub(crate) fn on_exit(&self) -> OnExit {

@@ -69,12 +69,44 @@ impl Kernel {
             process: Arc::clone(&process),
             module: Arc::new(module),
             waiting: HashMap::new(),
-            taken: 0,
+            taken: Load::default(),
             working: JoinSet::new(),
         };
         self.tasks().spawn(runner.run());
         ModuleHandle { kernel: self.clone(), process }
     }
+}
+
+/// Requests and their bytes.
+#[derive(Clone, Copy, Default)]
+struct Load {
+    requests: usize,
+    bytes: usize,
+}
+
+impl Load {
+    fn add(&mut self, envelope: &Envelope) {
+        self.requests += 1;
+        self.bytes = self.bytes.saturating_add(envelope.weight());
+    }
+
+    fn subtract(&mut self, weight: usize) {
+        self.requests = self.requests.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(weight);
+    }
+}
+
+/// What one caller sent while an earlier request of it is being handled.
+#[derive(Default)]
+struct Waiting {
+    queue: VecDeque<Envelope>,
+    load: Load,
+}
+
+/// A request that was handled: whose, and its bytes.
+struct Done {
+    caller: Address,
+    weight: usize,
 }
 
 struct Runner<M> {
@@ -83,48 +115,65 @@ struct Runner<M> {
     mailbox: Arc<Mailbox>,
     module: Arc<M>,
     /// Callers that are being served, with what they sent meanwhile.
-    waiting: HashMap<Address, VecDeque<Envelope>>,
-    /// Requests taken from the mailbox and not yet answered.
-    taken: usize,
-    working: JoinSet<Address>,
+    waiting: HashMap<Address, Waiting>,
+    /// What was taken from the mailbox and is not answered yet.
+    taken: Load,
+    working: JoinSet<Done>,
 }
 
 impl<M: RuntimeModule> Runner<M> {
     async fn run(mut self) {
         let stop = self.process.stop.clone();
         loop {
-            // Beyond the bound nothing is taken in: the mailbox fills, and its senders learn of it.
-            let may_take = self.taken < self.kernel.limits().module_requests_max;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Some(done) = self.working.join_next() => self.finished(done),
-                Some(envelope) = self.mailbox.pop(), if may_take => self.take(envelope),
+                Some(envelope) = self.mailbox.pop(), if self.has_room() => self.take(envelope),
             }
         }
         self.mailbox.close();
         self.working.shutdown().await;
     }
 
+    /// Beyond the bound for all callers nothing is taken in: the mailbox fills, and its senders learn of it.
+    fn has_room(&self) -> bool {
+        let limits = self.kernel.limits();
+        self.taken.requests < limits.module_requests_max && self.taken.bytes < limits.mailbox_bytes_max
+    }
+
+    /// One caller may not fill the room of all: what is over its own bound is refused.
     fn take(&mut self, envelope: Envelope) {
         if envelope.kind == Kind::Response {
             return;
         }
-        self.taken += 1;
-        match self.waiting.get_mut(&envelope.source) {
-            Some(queue) => queue.push_back(envelope),
-            None => {
-                self.waiting.insert(envelope.source.clone(), VecDeque::new());
-                self.work(envelope);
-            }
+        let limits = self.kernel.limits();
+        let Some(waiting) = self.waiting.get_mut(&envelope.source) else {
+            self.taken.add(&envelope);
+            self.waiting.insert(envelope.source.clone(), Waiting::default());
+            return self.work(envelope);
+        };
+        let over = waiting.load.requests >= limits.module_requests_per_caller_max
+            || waiting.load.bytes.saturating_add(envelope.weight()) > limits.mailbox_bytes_max / 4;
+        if over {
+            let caller = Caller::new(self.kernel.clone(), Arc::clone(&self.process), &envelope);
+            return refuse(&*self.module, &caller, Refusal::Overloaded);
         }
+        self.taken.add(&envelope);
+        waiting.load.add(&envelope);
+        waiting.queue.push_back(envelope);
     }
 
-    fn finished(&mut self, done: Result<Address, tokio::task::JoinError>) {
+    fn finished(&mut self, done: Result<Done, tokio::task::JoinError>) {
         // A task that panicked outside of the module's own code is a bug of this file; its caller stays queued.
-        let Ok(caller) = done else { return };
-        self.taken -= 1;
-        match self.waiting.get_mut(&caller).and_then(VecDeque::pop_front) {
+        let Ok(Done { caller, weight }) = done else { return };
+        self.taken.subtract(weight);
+        let next = self.waiting.get_mut(&caller).and_then(|waiting| {
+            let next = waiting.queue.pop_front()?;
+            waiting.load.subtract(next.weight());
+            Some(next)
+        });
+        match next {
             Some(next) => self.work(next),
             None => {
                 self.waiting.remove(&caller);
@@ -135,15 +184,15 @@ impl<M: RuntimeModule> Runner<M> {
     fn work(&mut self, envelope: Envelope) {
         let (kernel, process, module) = (self.kernel.clone(), Arc::clone(&self.process), Arc::clone(&self.module));
         self.working.spawn(async move {
-            let source = envelope.source.clone();
+            let done = Done { caller: envelope.source.clone(), weight: envelope.weight() };
             let caller = Caller::new(kernel, process, &envelope);
             // A panic in a module costs the one request that caused it.
             let handled = AssertUnwindSafe(serve(&*module, caller.clone(), envelope)).catch_unwind().await;
             if handled.is_err() {
-                tracing::error!(module = M::NAME, caller = %source, "the module panicked while it handled a request");
+                tracing::error!(module = M::NAME, caller = %done.caller, "the module panicked while it handled a request");
                 refuse(&*module, &caller, Refusal::Internal);
             }
-            source
+            done
         });
     }
 }

@@ -18,13 +18,20 @@ use crate::session::Session;
 
 /// Runs a process until it is gone. Ends at once when the process is stopped.
 pub(crate) async fn supervise(kernel: Kernel, process: Arc<Process>, prepared: Arc<dyn Prepared>) {
+    live_on(&kernel, &process, prepared).await;
+    // Whoever stopped the process closed its mailbox, but perhaps just before another life began with a new one.
+    // Only this task makes new ones, so this is the last.
+    process.mailbox().close();
+}
+
+async fn live_on(kernel: &Kernel, process: &Arc<Process>, prepared: Arc<dyn Prepared>) {
     let mut backoff = Backoff::new(Instant::now());
     loop {
         backoff.started(Instant::now());
-        let Some(exit) = live(&kernel, &process, &prepared).await else { return };
+        let Some(exit) = live(kernel, process, &prepared).await else { return };
         // Nothing that was sent to the life that ended may reach the next one.
         process.mailbox().close();
-        tell_log(&process, &exit);
+        tell_log(process, &exit);
         process.update_status(|status| status.last_exit = Some(exit.to_string()));
         match process.on_exit() {
             OnExit::Restart => {
@@ -41,12 +48,12 @@ pub(crate) async fn supervise(kernel: Kernel, process: Arc<Process>, prepared: A
                 });
                 tracing::info!(process = %process.id(), "starts again");
             }
-            OnExit::None => return end(&kernel, &process).await,
+            OnExit::None => return end(kernel, process).await,
             OnExit::Requests(requests) => {
                 for (target, request, blob) in requests {
-                    send_last(&kernel, &process, &target, request, blob);
+                    send_last(kernel, process, &target, request, blob);
                 }
-                return end(&kernel, &process).await;
+                return end(kernel, process).await;
             }
         }
     }

@@ -71,7 +71,7 @@ impl RuntimeModule for StateModule {
     fn refuse(&self, refusal: Refusal) -> Option<StateResponse> {
         Some(StateResponse::Err(match refusal {
             Refusal::Malformed(error) => StateError::BadJson { error },
-            Refusal::Foreign => StateError::BadRequest { error: refusal.to_string() },
+            Refusal::Foreign | Refusal::Overloaded => StateError::BadRequest { error: refusal.to_string() },
             Refusal::Internal => StateError::IOError { error: refusal.to_string() },
         }))
     }

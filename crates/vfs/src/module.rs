@@ -124,7 +124,7 @@ impl RuntimeModule for VfsModule {
     fn refuse(&self, refusal: Refusal) -> Option<VfsResponse> {
         match refusal {
             Refusal::Malformed(_) => Some(VfsResponse::Err(VfsError::MalformedRequest)),
-            Refusal::Internal => Some(VfsResponse::Err(VfsError::IOError(refusal.to_string()))),
+            Refusal::Overloaded | Refusal::Internal => Some(VfsResponse::Err(VfsError::IOError(refusal.to_string()))),
             // Guests on other nodes never got an answer here, not even this one.
             Refusal::Foreign => None,
         }
