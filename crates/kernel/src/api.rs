@@ -77,8 +77,10 @@ impl RuntimeModule for KernelModule {
             }
             KernelCommand::Shutdown => {
                 tracing::info!(by = %caller.source(), "shutdown was asked for");
+                // Answered first: whatever is still being handled when the node stops is cut off.
+                caller.replier().send(serde_json::to_vec(&KernelResponse::Ok).unwrap_or_default(), None);
                 kernel.stop().cancel();
-                Answer::Reply(KernelResponse::Ok)
+                Answer::Later
             }
             KernelCommand::Debug(what) => Answer::Reply(KernelResponse::Debug(debug(&kernel, what))),
             KernelCommand::CheckComponent => match blob {

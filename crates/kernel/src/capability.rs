@@ -177,6 +177,11 @@ impl Held {
     pub(crate) fn all(&self) -> Vec<CapabilityRef> {
         self.by_key.values().map(|(capability, _)| Arc::clone(capability)).collect()
     }
+
+    /// Everything, with how it came to be held.
+    pub(crate) fn all_with_origin(&self) -> Vec<(CapabilityRef, Origin)> {
+        self.by_key.values().cloned().collect()
+    }
 }
 
 /// The capabilities a process received lately with messages: what `save-capabilities` may take.

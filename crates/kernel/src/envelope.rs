@@ -136,7 +136,7 @@ impl Envelope {
         let blob = self.blob.as_ref().map_or(0, |blob| blob.bytes.len());
         let metadata = self.content.metadata.as_ref().map_or(0, |text| text.len());
         let capabilities: usize = self.content.capabilities.iter().map(|attached| attached.weight()).sum();
-        ENVELOPE_BYTES + self.content.body.len() + metadata + blob
+        ENVELOPE_BYTES + self.content.body.len() + metadata + blob + capabilities
     }
 
     /// Where a response goes.

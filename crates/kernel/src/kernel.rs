@@ -1,8 +1,8 @@
 //! The kernel: who exists, who may speak with whom, and how a message finds its way.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
@@ -11,13 +11,13 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 use wharf_types::{Address, Capability, NodeName, ProcessId};
 
-use crate::capability::{Authority, Origin};
+use crate::capability::{Authority, CapabilityRef, Origin};
 use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Rsvp, Seconds};
 use crate::launcher::Launcher;
 use crate::limits::Limits;
 use crate::mailbox::{Mailbox, Refused};
 use crate::persistence::{Change, Persistence, StoreError, StoredCapability};
-use crate::process::{Kept, Process};
+use crate::process::{Added, Process};
 
 /// What a kernel is made of.
 pub struct Parts {
@@ -83,6 +83,9 @@ struct Inner {
     authority: Authority,
     limits: Limits,
     table: DashMap<ProcessId, Arc<Process>>,
+    /// Guest processes in the table; changed together with it.
+    guests: AtomicUsize,
+    changes_order: Mutex<()>,
     persistence: Arc<dyn Persistence>,
     launcher: Arc<dyn Launcher>,
     tasks: TaskTracker,
@@ -103,6 +106,8 @@ impl Kernel {
                 authority,
                 limits,
                 table: DashMap::new(),
+                guests: AtomicUsize::new(0),
+                changes_order: Mutex::new(()),
                 persistence,
                 launcher,
                 tasks: TaskTracker::new(),
@@ -175,6 +180,16 @@ impl Kernel {
     /// The table itself. Guards of it never leave a statement: hand out clones.
     pub(crate) fn table(&self) -> &DashMap<ProcessId, Arc<Process>> {
         &self.inner.table
+    }
+
+    /// How many guest processes the table has.
+    pub(crate) fn guests(&self) -> &AtomicUsize {
+        &self.inner.guests
+    }
+
+    /// Held while a change is made in memory and handed to the store; see [`Kernel::commit`].
+    pub(crate) fn changes_order(&self) -> &Mutex<()> {
+        &self.inner.changes_order
     }
 
     pub(crate) fn find(&self, id: &ProcessId) -> Option<Arc<Process>> {
@@ -283,28 +298,61 @@ impl Kernel {
         if send_as == SendAs::Owner || self.may_send(from, &to) { Ok(to) } else { Err(CallError::NotAllowed) }
     }
 
-    /// Gives a process or module capabilities, signed by this node; durable when it returns. Those whose params are
-    /// not JSON are left out. An unknown holder gets nothing.
+    /// Gives a process or module capabilities, signed by this node; all or none, durable when it returns. Those whose
+    /// params are not JSON are left out. An unknown holder gets nothing. A holder that may not hold that many is an
+    /// error.
     pub async fn grant(&self, holder: &ProcessId, capabilities: Vec<Capability>) -> Result<(), StoreError> {
         let Some(process) = self.find(holder) else { return Ok(()) };
-        let mut changes = Vec::new();
-        for capability in capabilities {
-            let Some(signed) = self.authority().sign(capability) else { continue };
-            let origin = Origin::Granted;
-            if process.add_capability(Arc::clone(&signed), origin.clone(), self.limits().capabilities_max) {
-                let stored = StoredCapability { holder: holder.clone(), capability: signed, origin };
-                changes.push(Change::PutCapability(stored));
-            }
-        }
-        let added: Vec<_> = changes.iter().filter_map(Change::added_capability).cloned().collect();
-        let stored = self.keep_changes_of(&process, changes).await;
+        let signed: Vec<_> =
+            capabilities.into_iter().filter_map(|capability| self.authority().sign(capability)).collect();
+        let mut added = Vec::new();
+        let stored = self
+            .commit(|| {
+                if !self.is_current(&process) {
+                    return Ok(Vec::new());
+                }
+                let mut changes = Vec::new();
+                for capability in signed {
+                    match self.give(&process, &capability, Origin::Granted) {
+                        Ok(None) => {}
+                        Ok(Some(change)) => {
+                            added.push(capability);
+                            changes.push(change);
+                        }
+                        Err(full) => return Err(full),
+                    }
+                }
+                Ok(changes)
+            })
+            .await;
         if stored.is_err() {
             // What was not acknowledged must not be usable either.
-            for key in &added {
-                process.remove_capability(key);
+            for capability in &added {
+                process.remove_capability(capability.key());
             }
         }
         stored
+    }
+
+    /// Adds a capability in memory. `None` when the process holds it already.
+    pub(crate) fn give(
+        &self,
+        process: &Process,
+        capability: &CapabilityRef,
+        origin: Origin,
+    ) -> Result<Option<Change>, StoreError> {
+        let max = self.limits().capabilities_max;
+        match process.add_capability(Arc::clone(capability), origin.clone(), max) {
+            Added::New => {
+                let (holder, capability) = (process.id().clone(), Arc::clone(capability));
+                Ok(Some(Change::PutCapability(StoredCapability { holder, capability, origin })))
+            }
+            Added::Known => Ok(None),
+            Added::Full => Err(StoreError {
+                action: format!("giving {:?} to {}", capability.capability(), process.id()),
+                reason: format!("it holds {max} capabilities, which are the most a process may"),
+            }),
+        }
     }
 
     /// Takes capabilities from a process; durable when it returns. Tells whether there is such a process.
@@ -314,23 +362,14 @@ impl Kernel {
         capabilities: &[Capability],
     ) -> Result<bool, StoreError> {
         let Some(process) = self.find(holder) else { return Ok(false) };
-        let changes = capabilities
-            .iter()
-            .filter_map(Capability::key)
-            .filter(|key| process.remove_capability(key))
-            .map(|key| Change::RemoveCapability { holder: holder.clone(), key })
-            .collect();
-        self.keep_changes_of(&process, changes).await?;
+        let keys: Vec<_> = capabilities.iter().filter_map(Capability::key).collect();
+        self.commit(|| {
+            let removed = keys.into_iter().filter(|key| process.remove_capability(key));
+            let changes: Vec<_> = removed.map(|key| Change::RemoveCapability { holder: holder.clone(), key }).collect();
+            Ok::<_, StoreError>(if self.is_current(&process) { changes } else { Vec::new() })
+        })
+        .await?;
         Ok(true)
-    }
-
-    /// Stores changes to a process, unless it ends with the node anyway.
-    pub(crate) async fn keep_changes_of(&self, process: &Process, changes: Vec<Change>) -> Result<(), StoreError> {
-        let kept = process.guest.as_ref().is_none_or(|guest| guest.kept == Kept::AcrossBoots);
-        if changes.is_empty() || !kept {
-            return Ok(());
-        }
-        self.persistence().apply(changes).await
     }
 }
 

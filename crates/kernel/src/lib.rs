@@ -17,6 +17,7 @@
 //! | [`capability`] | signing, holding, attaching |
 //! | [`process`] | an entry of the process table |
 //! | [`kernel`] | the table, permissions, calls of modules |
+//! | `journal` | changes of table and store in one order |
 //! | [`session`] | a guest's view: send, receive, answer |
 //! | [`module`], `runner` | runtime modules and the one loop that serves them |
 //! | [`lifecycle`] | creating, starting, killing, restoring |
@@ -27,6 +28,7 @@ pub mod api;
 mod backoff;
 pub mod capability;
 pub mod envelope;
+mod journal;
 pub mod kernel;
 pub mod launcher;
 pub mod lifecycle;
@@ -38,6 +40,8 @@ pub mod process;
 mod runner;
 pub mod session;
 mod supervisor;
+#[cfg(test)]
+mod tests;
 
 pub use kernel::{CallError, Kernel, Parts, SendAs};
 pub use limits::Limits;

@@ -1,5 +1,6 @@
 //! Creating, starting, killing and restoring processes.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use dashmap::mapref::entry::Entry;
@@ -63,7 +64,7 @@ impl NewProcess {
             wit_version: self.wit_version,
             on_exit: Mutex::new(self.on_exit),
             prepared,
-            kept: self.kept,
+            kept: Mutex::new(self.kept),
         };
         let address = Address::new(kernel.node().clone(), self.id);
         Process::new(address, self.access, Some(guest), kernel.limits(), kernel.stop().child_token())
@@ -112,59 +113,87 @@ impl Kernel {
         if !new.id.is_creatable() {
             return Err(InitializeError::BadId(new.id));
         }
+        // Known before the component is compiled; it is looked at again when the process is put into the table.
         if self.is_alive(&new.id) {
             return Err(InitializeError::Exists(new.id));
         }
-        if self.table().len() >= self.limits().processes_max {
-            return Err(InitializeError::TooMany(self.limits().processes_max));
-        }
+        self.check_room()?;
         let prepared = self.launcher().prepare(component).await?;
-        let (id, stored, kept) = (new.id.clone(), new.stored(), new.kept);
+        let stored = new.stored();
         let process = Arc::new(new.into_process(self, Some(prepared)));
-        match self.table().entry(id.clone()) {
-            Entry::Occupied(_) => return Err(InitializeError::Exists(id)),
-            Entry::Vacant(slot) => {
-                slot.insert(Arc::clone(&process));
+        let own = Capability::messaging(process.address().clone());
+        let to_initializer = self.authority().sign(own.clone());
+        let first = self.first_capabilities(own, given, initializer);
+        let mut told_initializer = false;
+        let created = self
+            .commit(|| {
+                self.put_in_table(&process)?;
+                let mut changes = Vec::new();
+                if process.is_kept() {
+                    changes.push(Change::PutProcess(stored));
+                }
+                for capability in &first {
+                    changes.extend(self.give(&process, capability, Origin::Granted)?);
+                }
+                let initializer = initializer.filter(|initializer| self.is_current(initializer));
+                if let (Some(initializer), Some(capability)) = (initializer, &to_initializer) {
+                    let change = self.give(initializer, capability, Origin::Granted)?;
+                    told_initializer = change.is_some();
+                    changes.extend(change);
+                }
+                Ok(changes)
+            })
+            .await;
+        if created.is_err() {
+            self.take_from_table(&process);
+            process.stop.cancel();
+            process.mailbox().close();
+            if let (true, Some(initializer), Some(capability)) = (told_initializer, initializer, &to_initializer) {
+                initializer.remove_capability(capability.key());
             }
         }
-        let mut changes = vec![Change::PutProcess(stored)];
-        changes.extend(self.give_first_capabilities(&process, given, initializer));
-        let result = match kept {
-            Kept::AcrossBoots => self.persistence().apply(changes).await,
-            Kept::UntilShutdown => Ok(()),
-        };
-        if let Err(error) = result {
-            self.table().remove(&id);
-            process.mailbox().close();
-            return Err(error.into());
-        }
-        if let Some(initializer) = initializer {
-            self.grant(initializer.id(), vec![Capability::messaging(process.address().clone())]).await?;
-        }
-        Ok(())
+        created
     }
 
-    fn give_first_capabilities(
+    /// What a process starts with: what its initializer holds with the signature that it has, the rest signed here.
+    fn first_capabilities(
         &self,
-        process: &Process,
+        own: Capability,
         given: Vec<Capability>,
         initializer: Option<&Arc<Process>>,
-    ) -> Vec<Change> {
-        let max = self.limits().capabilities_max;
+    ) -> Vec<CapabilityRef> {
         let signed = |capability: Capability| -> Option<CapabilityRef> {
             let held = initializer.and_then(|initializer| initializer.held(&capability.key()?));
             held.or_else(|| self.authority().sign(capability))
         };
-        let own = Capability::messaging(process.address().clone());
-        std::iter::once(own)
-            .chain(given)
-            .filter_map(signed)
-            .filter(|capability| process.add_capability(Arc::clone(capability), Origin::Granted, max))
-            .map(|capability| {
-                let holder = process.id().clone();
-                Change::PutCapability(StoredCapability { holder, capability, origin: Origin::Granted })
-            })
-            .collect()
+        std::iter::once(own).chain(given).filter_map(signed).collect()
+    }
+
+    fn check_room(&self) -> Result<(), InitializeError> {
+        let max = self.limits().processes_max;
+        if self.guests().load(Ordering::Relaxed) >= max { Err(InitializeError::TooMany(max)) } else { Ok(()) }
+    }
+
+    /// Only called in [`Kernel::commit`], one at a time, so that neither an id nor the last place is given twice.
+    fn put_in_table(&self, process: &Arc<Process>) -> Result<(), InitializeError> {
+        match self.table().entry(process.id().clone()) {
+            Entry::Occupied(_) => Err(InitializeError::Exists(process.id().clone())),
+            Entry::Vacant(slot) => {
+                self.check_room()?;
+                slot.insert(Arc::clone(process));
+                self.guests().fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes this very process; another one with its id stays. Tells whether it was there.
+    fn take_from_table(&self, process: &Arc<Process>) -> bool {
+        let was_there = self.table().remove_if(process.id(), |_, entry| Arc::ptr_eq(entry, process)).is_some();
+        if was_there {
+            self.guests().fetch_sub(1, Ordering::Relaxed);
+        }
+        was_there
     }
 
     /// Calls `init` of a process that was created and does not run yet.
@@ -194,17 +223,22 @@ impl Kernel {
 
     /// Takes a process out of the table and the store and ends its task.
     pub(crate) async fn remove(&self, process: &Arc<Process>, revocation: Revocation) -> Result<(), StoreError> {
-        let was_there = self.table().remove_if(process.id(), |_, entry| Arc::ptr_eq(entry, process)).is_some();
         process.mailbox().close();
         process.stop.cancel();
-        if !was_there {
-            return Ok(());
-        }
-        let mut changes = vec![Change::RemoveProcess(process.id().clone())];
-        if revocation == Revocation::Revoke {
-            changes.extend(self.revoke_issued_by(process.address()));
-        }
-        self.persistence().apply(changes).await
+        self.commit(|| {
+            let mut changes = Vec::new();
+            if !self.take_from_table(process) {
+                return Ok(changes);
+            }
+            if process.is_kept() {
+                changes.push(Change::RemoveProcess(process.id().clone()));
+            }
+            if revocation == Revocation::Revoke {
+                changes.extend(self.revoke_issued_by(process.address()));
+            }
+            Ok(changes)
+        })
+        .await
     }
 
     /// Takes everything that `issuer` issued from everybody.
@@ -223,16 +257,52 @@ impl Kernel {
     pub async fn set_on_exit(&self, id: &ProcessId, on_exit: OnExit) -> Result<bool, StoreError> {
         let Some(process) = self.find(id) else { return Ok(false) };
         let Some(guest) = &process.guest else { return Ok(false) };
-        process.set_on_exit(on_exit.clone());
         let stored = StoredProcess {
             id: id.clone(),
             wasm_bytes_handle: guest.wasm_bytes_handle.clone(),
             wit_version: guest.wit_version,
-            on_exit,
+            on_exit: on_exit.clone(),
             public: process.is_public(),
         };
-        self.keep_changes_of(&process, vec![Change::PutProcess(stored)]).await?;
-        Ok(true)
+        let before = process.on_exit();
+        let asks_to_last = !matches!(on_exit, OnExit::None);
+        let changed = self
+            .commit(|| {
+                process.set_on_exit(on_exit);
+                // One that was killed meanwhile must not come back with the next boot.
+                if !self.is_current(&process) {
+                    return Ok::<_, StoreError>(Vec::new());
+                }
+                let mut changes = Vec::new();
+                if asks_to_last && process.keep() {
+                    changes = self.capabilities_around(&process);
+                }
+                if process.is_kept() {
+                    changes.push(Change::PutProcess(stored));
+                }
+                Ok(changes)
+            })
+            .await;
+        if changed.is_err() {
+            process.set_on_exit(before);
+        }
+        changed.map(|()| true)
+    }
+
+    /// What a process holds and what others hold of it, for a process that was not stored so far.
+    fn capabilities_around(&self, process: &Arc<Process>) -> Vec<Change> {
+        let holders: Vec<_> = self.table().iter().map(|entry| Arc::clone(entry.value())).collect();
+        let mut changes = Vec::new();
+        for holder in holders {
+            let held = holder.all_held_with_origin().into_iter();
+            let of_process = |capability: &CapabilityRef| {
+                Arc::ptr_eq(&holder, process) || capability.capability().issuer == *process.address()
+            };
+            changes.extend(held.filter(|(capability, _)| of_process(capability)).map(|(capability, origin)| {
+                Change::PutCapability(StoredCapability { holder: holder.id().clone(), capability, origin })
+            }));
+        }
+        changes
     }
 
     /// Brings back what the store has: capabilities of everyone, and guest processes, which start. A process whose
@@ -304,6 +374,7 @@ impl Kernel {
             Entry::Occupied(_) => None,
             Entry::Vacant(slot) => {
                 slot.insert(Arc::new(process));
+                self.guests().fetch_add(1, Ordering::Relaxed);
                 Some(())
             }
         }

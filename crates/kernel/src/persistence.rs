@@ -58,16 +58,6 @@ pub enum Change {
     },
 }
 
-impl Change {
-    /// The capability it adds, if it adds one.
-    pub(crate) fn added_capability(&self) -> Option<&CapabilityKey> {
-        match self {
-            Self::PutCapability(stored) => Some(stored.capability.key()),
-            _ => None,
-        }
-    }
-}
-
 /// The store failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{action}: {reason}")]
@@ -83,7 +73,7 @@ pub trait Persistence: Send + Sync + 'static {
     /// Reads everything.
     fn load(&self) -> BoxFuture<'_, Result<Stored, StoreError>>;
 
-    /// Applies changes, all or none.
+    /// Applies changes, all or none. Calls take effect in the order in which their futures are first polled.
     fn apply(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// What a process saved.

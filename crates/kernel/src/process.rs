@@ -21,8 +21,8 @@ pub(crate) struct Guest {
     pub(crate) on_exit: Mutex<OnExit>,
     /// `None` when its component could not be loaded at boot.
     pub(crate) prepared: Option<Arc<dyn Prepared>>,
-    /// Whether it is written to the store: a child of a running process that ends with it is not.
-    pub(crate) kept: Kept,
+    /// Whether it is written to the store: a child that asked for nothing at its end is not.
+    pub(crate) kept: Mutex<Kept>,
 }
 
 /// Whether a process outlives the node.
@@ -203,7 +203,18 @@ impl Process {
 
     /// Whether it is written to the store. Modules are not, but what they hold is.
     pub(crate) fn is_kept(&self) -> bool {
-        self.guest.as_ref().is_none_or(|guest| guest.kept == Kept::AcrossBoots)
+        self.guest.as_ref().is_none_or(|guest| *lock(&guest.kept) == Kept::AcrossBoots)
+    }
+
+    /// From now on it is started again at the next boot. Returns whether that is new.
+    pub(crate) fn keep(&self) -> bool {
+        self.guest
+            .as_ref()
+            .is_some_and(|guest| std::mem::replace(&mut *lock(&guest.kept), Kept::AcrossBoots) == Kept::UntilShutdown)
+    }
+
+    pub(crate) fn all_held_with_origin(&self) -> Vec<(CapabilityRef, Origin)> {
+        lock(&self.held).all_with_origin()
     }
 
     pub(crate) fn on_exit(&self) -> OnExit {

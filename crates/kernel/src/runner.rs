@@ -165,7 +165,7 @@ impl<M: RuntimeModule> Runner<M> {
     }
 
     fn finished(&mut self, done: Result<Done, tokio::task::JoinError>) {
-        // A task that panicked outside of the module's own code is a bug of this file; its caller stays queued.
+        // A task ends only with its result while the runner lives: what a module may panic in is caught.
         let Ok(Done { caller, weight }) = done else { return };
         self.taken.subtract(weight);
         let next = self.waiting.get_mut(&caller).and_then(|waiting| {
@@ -214,10 +214,15 @@ async fn serve<M: RuntimeModule>(module: &M, caller: Caller, envelope: Envelope)
     }
 }
 
+/// Runs the module's own code outside of what [`serve`]'s caller guards, so a panic in there is caught here: it must
+/// not cost the caller its turn, nor the module its runner.
 fn refuse<M: RuntimeModule>(module: &M, caller: &Caller, refusal: Refusal) {
     let failure = wharf_types::Failure::new(&refusal);
-    if let Some(response) = module.refuse(refusal) {
-        caller.replier().send_because(json(&response), &failure);
+    let body = std::panic::catch_unwind(AssertUnwindSafe(|| module.refuse(refusal).map(|response| json(&response))));
+    match body {
+        Ok(Some(body)) => caller.replier().send_because(body, &failure),
+        Ok(None) => {}
+        Err(_) => tracing::error!(module = M::NAME, "the module panicked while it refused a request"),
     }
 }
 

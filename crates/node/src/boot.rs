@@ -61,7 +61,7 @@ async fn serve(settings: Settings, taken: Taken) -> Result<(), Stopped> {
     let url = format!("http://{}", reachable(address));
     taken.announce(&url)?;
     println!("ready node={} http={url}", taken.node);
-    tracing::info!(node = %taken.node, %url, "ready");
+    tracing::info!(node = %taken.node, boot = %kernel.boot(), %url, "ready");
     stop.cancelled().await;
     tracing::info!("stopping");
     if serving.await.is_err() {

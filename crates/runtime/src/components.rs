@@ -8,7 +8,8 @@ use futures_util::future::BoxFuture;
 use ring::digest;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, Type};
 use wharf_bindings::INIT;
 use wharf_kernel::envelope::Payload;
 use wharf_kernel::launcher::{Exit, Launcher, PrepareError, Prepared};
@@ -132,10 +133,16 @@ fn link(
 ) -> wasmtime::Result<ReadyComponent> {
     let component = Component::new(&engine, bytes)?;
     let pre = linker.instantiate_pre(&component)?;
-    let init = component
-        .get_export_index(None, INIT)
-        .ok_or_else(|| wasmtime::Error::msg(format!("the component exports no function `{INIT}`")))?;
+    let init = match component.get_export(None, INIT) {
+        Some((ComponentItem::ComponentFunc(func), index)) if takes_an_address(&func) => index,
+        _ => return Err(wasmtime::Error::msg(format!("the component's `{INIT}` is not `func(our: string)`"))),
+    };
     Ok(ReadyComponent { engine, pre, init, settings })
+}
+
+fn takes_an_address(func: &ComponentFunc) -> bool {
+    let mut params = func.params();
+    matches!(params.next(), Some((_, Type::String))) && params.next().is_none() && func.results().next().is_none()
 }
 
 impl Launcher for Runtime {

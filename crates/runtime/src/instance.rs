@@ -1,15 +1,18 @@
 //! One life of a process: instantiated, `init` called, ended.
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 use wharf_kernel::launcher::Exit;
 use wharf_kernel::session::Session;
 
+use crate::bounds::Bounds;
 use crate::components::ReadyComponent;
 use crate::engine::RuntimeSettings;
 use crate::output::Tail;
 
+/// Pollables, streams and the like that a guest may have at the same time.
+const RESOURCES_MAX: usize = 16_384;
 /// Frames of a guest's stack that are shown when it traps.
 const FRAMES_MAX: usize = 12;
 
@@ -18,7 +21,7 @@ pub(crate) struct Guest {
     pub(crate) session: Session,
     wasi: WasiCtx,
     resources: ResourceTable,
-    limits: StoreLimits,
+    bounds: Bounds,
 }
 
 impl WasiView for Guest {
@@ -29,10 +32,9 @@ impl WasiView for Guest {
 
 impl Guest {
     fn new(session: Session, settings: &RuntimeSettings, written: &Tail) -> Self {
-        let limits = StoreLimitsBuilder::new()
-            .memory_size(settings.memory_bytes_max)
-            .table_elements(settings.table_elements_max)
-            .build();
+        let bounds = Bounds::new(settings);
+        let mut resources = ResourceTable::new();
+        resources.set_max_capacity(RESOURCES_MAX);
         // No arguments, no environment, no files, no network: what a guest gets, it gets by messages.
         let wasi = WasiCtx::builder()
             .stdout(written.clone())
@@ -41,7 +43,7 @@ impl Guest {
             .allow_udp(false)
             .allow_ip_name_lookup(false)
             .build();
-        Self { session, wasi, resources: ResourceTable::new(), limits }
+        Self { session, wasi, resources, bounds }
     }
 }
 
@@ -51,10 +53,10 @@ pub(crate) async fn live(component: &ReadyComponent, session: Session) -> Exit {
     let our = session.our().to_string();
     let written = Tail::new(settings.stderr_bytes_max);
     let mut store = Store::new(&component.engine, Guest::new(session, settings, &written));
-    store.limiter(|guest| &mut guest.limits);
+    store.limiter(|guest| &mut guest.bounds);
     store.set_hostcall_fuel(settings.host_call_bytes_max);
     store.set_epoch_deadline(1);
-    store.epoch_deadline_async_yield_and_update(1);
+    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(let_others_run()))));
     let instance = match component.pre.instantiate_async(&mut store).await {
         Ok(instance) => instance,
         Err(error) => return Exit::FailedToStart(explain(&error, &written)),
@@ -68,6 +70,12 @@ pub(crate) async fn live(component: &ReadyComponent, session: Session) -> Exit {
         Err(error) if error.downcast_ref::<I32Exit>().is_some_and(|exit| exit.0 == 0) => Exit::Returned,
         Err(error) => Exit::Trapped(explain(&error, &written)),
     }
+}
+
+/// Ends a guest's turn. Tokio takes it up again only after it has looked for input and output: with as many computing
+/// guests as there are workers, everybody else would otherwise wait for that over dozens of turns.
+async fn let_others_run() {
+    tokio::task::yield_now().await;
 }
 
 /// The root cause, what the guest wrote last, and where it was.

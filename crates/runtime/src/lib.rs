@@ -3,12 +3,14 @@
 //! * [`engine`]: one wasmtime engine for the node, and the thread that lets guests be interrupted.
 //! * [`inspect`]: what some bytes are, and why they cannot be run here.
 //! * [`components`]: compiling once per content, on few threads, with a cache on disk.
+//! * `bounds`: what one life may use of memory and tables.
 //! * `instance`: one life of a process, from instantiation to exit.
 //! * `host`: what a guest may call.
 //!
 //! A host function that cannot wait is synchronous; one that can is asynchronous and suspends the guest only if it has
 //! to wait. Wasmtime's `component-model-async` stays out of the build: it makes every call slower.
 
+mod bounds;
 pub mod components;
 pub mod engine;
 mod host;

@@ -20,7 +20,7 @@ use wharf_types::{NodeName, PackageId};
 
 use crate::downloads;
 use crate::error::{StoreError, Undone};
-use crate::paths::{PKG_DRIVE, Target, ZipHash};
+use crate::paths::{Target, ZipHash};
 use crate::prepare::Prepared;
 use crate::record::Record;
 use crate::uninstall::remove;
@@ -65,8 +65,9 @@ fn keep_previous(target: &Target) -> Result<Option<ZipHash>, StoreError> {
 
 fn replace_and_start(prepared: &Prepared) -> Result<(), StoreError> {
     let target = prepared.target();
-    vfs::create_drive(target.package(), PKG_DRIVE)?;
     remove(target)?;
+    // Not as a drive of ours: that would leave the app store two capabilities for every package it ever met.
+    vfs::create_dir_all(&target.drive())?;
     vfs::add_zip(&target.drive(), prepared.zip().to_vec())?;
     vfs::write(&target.installed_zip(), prepared.zip().to_vec())?;
     for planned in prepared.processes() {

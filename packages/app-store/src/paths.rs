@@ -5,8 +5,6 @@ use wharf_types::PackageId;
 
 use crate::error::StoreError;
 
-/// The drive a package's own files are in.
-pub(crate) const PKG_DRIVE: &str = "pkg";
 /// The drive of this package that zips are kept in.
 pub(crate) const DOWNLOADS_DRIVE: &str = "downloads";
 

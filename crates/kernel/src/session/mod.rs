@@ -23,7 +23,7 @@ use tokio::time::{Instant, Sleep};
 use wharf_types::Address;
 
 pub use receive::Incoming;
-pub use send::{AwaitError, OutgoingRequest, OutgoingResponse};
+pub use send::{AwaitError, Misuse, OutgoingRequest, OutgoingResponse};
 pub use services::{SpawnError, SpawnRequest};
 
 use crate::capability::Received;
@@ -77,6 +77,17 @@ struct Outstanding {
     /// What was being handled when it was sent; handled again when its response comes.
     prompt: Option<Prompt>,
     context: Option<Payload>,
+    /// What it counts for against the bytes that a process may have outstanding.
+    bytes: usize,
+    /// Whether an earlier request with its id may have been answered, so that its own answer stays announced.
+    id: IdUse,
+}
+
+/// Whether a request shares its id with an earlier one of the same process that expected a response too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IdUse {
+    First,
+    Again,
 }
 
 /// A target this process sent to before.
@@ -113,12 +124,15 @@ pub struct Session {
     blob_is_current: bool,
     outstanding: HashMap<MessageId, Outstanding>,
     deadlines: BTreeSet<(Instant, MessageId)>,
-    /// Requests that failed before they left.
-    undeliverable: VecDeque<(MessageId, FailureKind)>,
+    /// Bytes of `outstanding` and `undeliverable`.
+    outstanding_bytes: usize,
+    /// Requests that failed before they left. Not in `outstanding`: a later one may have the same id.
+    undeliverable: VecDeque<(Outstanding, FailureKind)>,
     received: Received,
     routes: VecDeque<Route>,
-    /// The last target of a response that was allowed, and the state of our capabilities then.
-    answered: Option<(Address, u64)>,
+    /// The last mailbox to which a response was allowed, and the state of our capabilities then. The mailbox and not
+    /// the address: the next process at that address may be less open.
+    answered: Option<(Arc<Mailbox>, u64)>,
     ids: Ids,
     /// Wakes the process at its earliest deadline. Kept between waits: it usually stands at a deadline that was met
     /// long before, and firing too early once costs less than arming it for each request.
@@ -139,6 +153,7 @@ impl Session {
             blob_is_current: false,
             outstanding: HashMap::new(),
             deadlines: BTreeSet::new(),
+            outstanding_bytes: 0,
             undeliverable: VecDeque::new(),
             received: Received::default(),
             routes: VecDeque::new(),

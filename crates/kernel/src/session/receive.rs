@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 use std::future::Future;
 use tokio::time::Instant;
 
-use super::{Prompt, Session};
-use crate::envelope::{Content, Envelope, FailedRequest, FailureKind, Kind, MessageId, Payload};
+use super::{IdUse, Outstanding, Prompt, Session};
+use crate::envelope::{Envelope, FailedRequest, FailureKind, Kind, Payload};
 
 /// After so many messages in a row the deadlines are looked at even though the mailbox is not empty, so that a process
 /// that is flooded still learns what ran out of time.
@@ -33,28 +33,28 @@ pub enum Incoming {
 
 enum Arrived {
     Message(Envelope),
-    Failed(MessageId, FailureKind),
+    TimedOut(Box<Outstanding>),
 }
 
 impl Session {
     /// The next message or failure. Never completes once the process is being ended.
     pub async fn receive(&mut self) -> Incoming {
-        let arrived = match self.undeliverable.pop_front() {
-            Some((id, kind)) => Arrived::Failed(id, kind),
-            None => std::future::poll_fn(|cx| self.poll_arrived(cx)).await,
-        };
-        match arrived {
+        if let Some((request, kind)) = self.undeliverable.pop_front() {
+            self.outstanding_bytes = self.outstanding_bytes.saturating_sub(request.bytes);
+            return self.fail(request, kind);
+        }
+        match std::future::poll_fn(|cx| self.poll_arrived(cx)).await {
             Arrived::Message(envelope) => self.accept(envelope),
-            Arrived::Failed(id, kind) => self.fail(id, kind),
+            Arrived::TimedOut(request) => self.fail(*request, FailureKind::Timeout),
         }
     }
 
     fn poll_arrived(&mut self, cx: &mut Context<'_>) -> Poll<Arrived> {
         self.received_count = self.received_count.wrapping_add(1);
         if self.received_count.is_multiple_of(MESSAGES_BETWEEN_DEADLINES)
-            && let Some(id) = self.expired()
+            && let Some(request) = self.expired()
         {
-            return Poll::Ready(Arrived::Failed(id, FailureKind::Timeout));
+            return Poll::Ready(Arrived::TimedOut(request));
         }
         loop {
             match self.mailbox.poll_pop(cx) {
@@ -71,20 +71,19 @@ impl Session {
         };
         std::task::ready!(self.poll_alarm(cx, deadline));
         match self.expired() {
-            Some(id) => Poll::Ready(Arrived::Failed(id, FailureKind::Timeout)),
+            Some(request) => Poll::Ready(Arrived::TimedOut(request)),
             None => Poll::Pending,
         }
     }
 
     /// The request whose time ran out first, if any did. Its response is not accepted any more.
-    fn expired(&mut self) -> Option<MessageId> {
+    fn expired(&mut self) -> Option<Box<Outstanding>> {
         let (deadline, id) = self.deadlines.first().copied()?;
         if deadline > Instant::now() {
             return None;
         }
-        self.deadlines.pop_first();
         self.mailbox.forget(id);
-        Some(id)
+        self.forget(id).map(Box::new)
     }
 
     /// Completes at `deadline`, never earlier.
@@ -114,8 +113,10 @@ impl Session {
                 }
             }
             Kind::Response => {
-                if let Some(request) = self.outstanding.remove(&envelope.id) {
-                    self.deadlines.remove(&(request.deadline, envelope.id));
+                if let Some(request) = self.forget(envelope.id) {
+                    if request.id == IdUse::Again {
+                        self.mailbox.forget(envelope.id);
+                    }
                     self.prompt = request.prompt;
                     context = request.context;
                 }
@@ -124,19 +125,8 @@ impl Session {
         Incoming::Message { envelope: Box::new(envelope), context }
     }
 
-    fn fail(&mut self, id: MessageId, kind: FailureKind) -> Incoming {
+    fn fail(&mut self, request: Outstanding, kind: FailureKind) -> Incoming {
         self.blob_is_current = false;
-        let Some(request) = self.outstanding.remove(&id) else {
-            // Every id that gets here is outstanding; should that ever break, the guest is told of an empty request.
-            let failure = FailedRequest {
-                kind,
-                target: self.our().into(),
-                content: Content::body(Vec::new()),
-                expects_response: None,
-                blob: None,
-            };
-            return Incoming::Failed { failure: Box::new(failure), context: None };
-        };
         self.prompt = request.prompt;
         let failure = FailedRequest {
             kind,

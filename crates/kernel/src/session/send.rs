@@ -7,10 +7,11 @@ use tokio::time::Instant;
 use wharf_types::Capability;
 
 use super::receive::Incoming;
-use super::{Outstanding, Route, Session};
+use super::{IdUse, Outstanding, Route, Session};
 use crate::capability::CapabilityRef;
 use crate::envelope::{
-    Blob, Content, Envelope, FailedRequest, FailureKind, Kind, MessageId, Payload, Rsvp, Seconds, WrittenAddress,
+    Blob, Content, Envelope, FailedRequest, FailureKind, Kind, MessageId, Payload, ReplyPath, Rsvp, Seconds,
+    WrittenAddress,
 };
 use crate::mailbox::Refused;
 
@@ -45,6 +46,11 @@ pub struct OutgoingResponse {
     pub capabilities: Vec<Capability>,
 }
 
+/// A call that is a mistake, and for which the guest interface has no error; the guest traps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Misuse(pub &'static str);
+
 /// Why `send-and-await-response` did not bring a response.
 #[derive(Debug)]
 pub enum AwaitError {
@@ -78,46 +84,74 @@ struct Ready {
 
 impl Session {
     /// Sends a request. Failing is not an error of the call: if the request expects a response, the failure is received
-    /// later in its place.
+    /// later in its place. A process that goes on sending and never receives its failures is stopped.
     pub async fn send_request(
         &mut self,
         target: WrittenAddress,
         request: OutgoingRequest,
         context: Option<Payload>,
         blob: Option<Blob>,
-    ) {
+    ) -> Result<(), Misuse> {
         let Ready { envelope, expects } = self.make_ready(request, blob);
         let id = envelope.id;
-        let mut deadline = Instant::now() + self.limits().full_mailbox_wait();
-        let mut announced = Ok(());
-        if let Some(expects) = expects {
-            deadline = Instant::now() + expects.duration();
-            self.forget(id);
-            announced = self.mailbox.expect(id).map_err(|_| self.too_many_outstanding());
-            self.deadlines.insert((deadline, id));
-            let outstanding = Outstanding {
-                target: target.clone(),
-                content: envelope.content.clone(),
-                blob: envelope.blob.clone(),
-                expects,
-                deadline,
-                prompt: self.prompt.clone(),
-                context,
-            };
-            self.outstanding.insert(id, outstanding);
-        }
+        let Some(expects) = expects else {
+            let deadline = Instant::now() + self.limits().full_mailbox_wait();
+            if let Err(undelivered) = self.deliver(&target, envelope, deadline).await {
+                self.explain(&target, &undelivered);
+            }
+            return Ok(());
+        };
+        let deadline = Instant::now() + expects.duration();
+        let bytes = envelope.weight() + context.as_ref().map_or(0, |context| context.len());
+        let earlier = self.forget(id);
+        let announced = self.announce(id, bytes)?;
+        let outstanding = Outstanding {
+            target: target.clone(),
+            content: envelope.content.clone(),
+            blob: envelope.blob.clone(),
+            expects,
+            deadline,
+            prompt: self.prompt.clone(),
+            context,
+            bytes,
+            id: if earlier.is_some() { IdUse::Again } else { IdUse::First },
+        };
+        self.outstanding_bytes = self.outstanding_bytes.saturating_add(bytes);
         let delivered = match announced {
             Ok(()) => self.deliver(&target, envelope, deadline).await,
             Err(undelivered) => Err(undelivered),
         };
-        if let Err(undelivered) = delivered {
-            self.explain(&target, &undelivered);
-            if let Some(outstanding) = self.outstanding.get(&id) {
-                self.deadlines.remove(&(outstanding.deadline, id));
+        match delivered {
+            Ok(()) => {
+                self.deadlines.insert((deadline, id));
+                self.outstanding.insert(id, outstanding);
+            }
+            Err(undelivered) => {
+                self.explain(&target, &undelivered);
                 self.mailbox.forget(id);
-                self.undeliverable.push_back((id, undelivered.kind()));
+                self.undeliverable.push_back((outstanding, undelivered.kind()));
             }
         }
+        Ok(())
+    }
+
+    /// Announces a response to a request of `bytes`, if the process may wait for one more.
+    fn announce(&self, id: MessageId, bytes: usize) -> Result<Result<(), Undelivered>, Misuse> {
+        let limits = self.limits();
+        let outstanding_bytes = self.outstanding_bytes.saturating_add(bytes);
+        // The failures of requests that may not be sent have to be kept somewhere too.
+        if self.undeliverable.len() >= limits.outstanding_max
+            || outstanding_bytes > limits.outstanding_bytes_max.saturating_mul(2)
+        {
+            return Err(Misuse("the process keeps sending requests that fail, and does not receive their failures"));
+        }
+        if outstanding_bytes > limits.outstanding_bytes_max {
+            return Ok(Err(Undelivered::Because(format!(
+                "the requests of this process that wait for a response have {} bytes, and {} are the most they may",
+                self.outstanding_bytes, limits.outstanding_bytes_max
+            ))));
+        }
+        Ok(self.mailbox.expect(id).map_err(|_| self.too_many_outstanding()))
     }
 
     /// Sends a request and waits for its response. What else arrives meanwhile waits for `receive`.
@@ -175,7 +209,7 @@ impl Session {
             return;
         };
         let to = prompt.reply_path();
-        if !self.may_answer(&to.address) {
+        if !self.may_answer(to) {
             self.notice(&format!(
                 "a response to {} was not sent: this process holds no messaging capability for it",
                 to.address
@@ -302,7 +336,8 @@ impl Session {
                 route.allowed_in = epoch;
                 return Ok(Arc::clone(&route.mailbox));
             }
-            return Err(not_allowed(target));
+            // Not this process; but perhaps the one that took its place.
+            self.routes.remove(at);
         }
         let address = target.resolve(self.our().node()).map_err(|error| Undelivered::Because(error.to_string()))?;
         if address.node() != self.our().node() {
@@ -328,17 +363,21 @@ impl Session {
     }
 
     /// A response is allowed where a message is, and always to a module: it asked, and has nothing to grant with.
-    fn may_answer(&mut self, to: &wharf_types::Address) -> bool {
+    fn may_answer(&mut self, to: &ReplyPath) -> bool {
         let epoch = self.process.epoch();
-        if self.answered.as_ref().is_some_and(|(address, in_epoch)| *in_epoch == epoch && address == to) {
+        if self
+            .answered
+            .as_ref()
+            .is_some_and(|(mailbox, in_epoch)| *in_epoch == epoch && Arc::ptr_eq(mailbox, &to.mailbox))
+        {
             return true;
         }
         let allowed = self
             .kernel
-            .find(to.process())
+            .find(to.address.process())
             .is_some_and(|process| process.is_module() || self.kernel.may_send(&self.process, &process));
         if allowed {
-            self.answered = Some((to.clone(), epoch));
+            self.answered = Some((Arc::clone(&to.mailbox), epoch));
         }
         allowed
     }
@@ -346,6 +385,8 @@ impl Session {
     async fn awaited(&mut self, id: MessageId, deadline: Instant, inherits: bool) -> Option<Envelope> {
         // An id that was passed on may have been answered already, to a request before this one.
         if inherits && let Some(response) = self.mailbox.take_queued_response(id) {
+            // The answer to this request may still come. Nobody waits for it, least of all the next call like this one.
+            self.mailbox.forget_awaited(id);
             return Some(response);
         }
         std::future::poll_fn(|cx| {
@@ -358,10 +399,11 @@ impl Session {
     }
 
     /// Forgets an earlier request with the same id: its answer would now answer the new one.
-    fn forget(&mut self, id: MessageId) {
-        if let Some(earlier) = self.outstanding.remove(&id) {
-            self.deadlines.remove(&(earlier.deadline, id));
-        }
+    pub(super) fn forget(&mut self, id: MessageId) -> Option<Outstanding> {
+        let earlier = self.outstanding.remove(&id)?;
+        self.deadlines.remove(&(earlier.deadline, id));
+        self.outstanding_bytes = self.outstanding_bytes.saturating_sub(earlier.bytes);
+        Some(earlier)
     }
 
     fn too_many_outstanding(&self) -> Undelivered {

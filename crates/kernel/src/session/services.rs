@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use wharf_types::kernel::KernelResponse;
 use wharf_types::vfs::{VfsAction, VfsRequest, VfsResponse};
-use wharf_types::{Capability, OnExit, ProcessId};
+use wharf_types::{Address, Capability, OnExit, ProcessId};
 
 use super::Session;
-use crate::capability::Origin;
+use crate::capability::{CapabilityRef, Origin};
 use crate::envelope::{Content, Payload, Seconds};
-use crate::kernel::SendAs;
+use crate::kernel::{Kernel, SendAs};
 use crate::lifecycle::{InitializeError, NewProcess};
-use crate::persistence::{Change, StoreError, StoredCapability};
-use crate::process::Kept;
+use crate::persistence::StoreError;
+use crate::process::{Kept, Process};
 
 /// How long the vfs may take to bring a child's component.
 const READ_COMPONENT: Seconds = Seconds(30);
+/// Most of one printed line that goes into the log.
+const PRINTED_BYTES_MAX: usize = 64 << 10;
 
 /// A child as a guest asks for it.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ impl Session {
     /// Shows a line to whoever reads the log.
     pub fn print(&self, verbosity: u8, text: &str) {
         let process = self.process.id();
+        let text = text.get(..text.floor_char_boundary(PRINTED_BYTES_MAX)).unwrap_or_default();
         match verbosity {
             0 => tracing::info!(target: "guest", %process, verbosity, "{text}"),
             1 => tracing::debug!(target: "guest", %process, verbosity, "{text}"),
@@ -94,26 +97,50 @@ impl Session {
     /// Keeps capabilities: those that were received with a message, and those the process issues itself. Anything else
     /// would be authority out of thin air, and is left out.
     pub async fn save_capabilities(&self, capabilities: Vec<Capability>) -> Result<(), StoreError> {
-        let mut changes = Vec::new();
-        for capability in capabilities {
-            let Some(key) = capability.key() else { continue };
-            let found = if capability.issuer == *self.our() {
-                self.kernel.authority().sign(capability.clone()).map(|signed| (signed, Origin::Issued))
-            } else {
-                self.received.find(&key).map(|(signed, from)| (signed, Origin::Received(from)))
-            };
-            let Some((signed, origin)) = found else {
-                if !self.process.holds(&key) {
-                    self.notice(&format!("{capability:?} was not saved: this process neither received nor issues it"));
+        // More than it may hold need not be looked at.
+        let looked_at = capabilities.into_iter().take(self.limits().capabilities_max);
+        let savable: Vec<_> = looked_at.filter_map(|capability| self.savable(capability)).collect();
+        let mut added = Vec::new();
+        let stored = self
+            .kernel
+            .commit(|| {
+                let mut changes = Vec::new();
+                for (signed, origin) in savable {
+                    match self.kernel.give(&self.process, &signed, origin) {
+                        Ok(Some(change)) => {
+                            added.push(signed);
+                            changes.push(change);
+                        }
+                        Ok(None) => {}
+                        Err(full) => self.notice(&full.to_string()),
+                    }
                 }
-                continue;
-            };
-            if self.process.add_capability(Arc::clone(&signed), origin.clone(), self.limits().capabilities_max) {
-                let holder = self.process.id().clone();
-                changes.push(Change::PutCapability(StoredCapability { holder, capability: signed, origin }));
+                let lasts = self.kernel.is_current(&self.process);
+                Ok(if lasts { changes } else { Vec::new() })
+            })
+            .await;
+        if stored.is_err() {
+            for signed in &added {
+                self.process.remove_capability(signed.key());
             }
         }
-        self.kernel.keep_changes_of(&self.process, changes).await
+        stored
+    }
+
+    /// A capability with the signature that this process may keep.
+    fn savable(&self, capability: Capability) -> Option<(CapabilityRef, Origin)> {
+        let key = capability.key()?;
+        if self.process.holds(&key) {
+            return None;
+        }
+        if capability.issuer == *self.our() {
+            return self.kernel.authority().sign(capability).map(|signed| (signed, Origin::Issued));
+        }
+        let found = self.received.find(&key).map(|(signed, from)| (signed, Origin::Received(from)));
+        if found.is_none() {
+            self.notice(&format!("{capability:?} was not saved: this process neither received nor issues it"));
+        }
+        found
     }
 
     /// Gives capabilities up.
@@ -144,25 +171,12 @@ impl Session {
         };
         let mut given = self.attachable_to_child(request.request_capabilities);
         given.push(Capability::messaging(self.our().clone()));
-        self.kernel.initialize(new, component, given, Some(&self.process)).await.map_err(|error| {
-            self.notice(&format!("{id} was not started: {error}"));
-            match error {
-                InitializeError::Exists(_) | InitializeError::BadId(_) => SpawnError::NameTaken,
-                _ => SpawnError::NoFileAtPath,
-            }
-        })?;
-        let child = wharf_types::Address::new(self.our().node().clone(), id.clone());
-        for (holder, params) in request.grant_capabilities {
-            let Some(holder) = holder else { continue };
-            let grant = self.kernel.grant(&holder, vec![Capability::new(child.clone(), params)]).await;
-            if let Err(error) = grant {
-                self.notice(&format!("a capability of {id} was not granted to {holder}: {error}"));
-            }
-        }
-        match self.kernel.run(&id) {
-            KernelResponse::StartedProcess => Ok(id),
-            _ => Err(SpawnError::NoFileAtPath),
-        }
+        // A task of its own: a parent that is ended meanwhile must not leave a child behind that nobody runs.
+        let (kernel, parent) = (self.kernel.clone(), Arc::clone(&self.process));
+        let grants = request.grant_capabilities;
+        let start = async move { start_child(&kernel, &parent, new, component, given, grants).await };
+        self.kernel.tasks().spawn(start).await.unwrap_or(Err(SpawnError::NoFileAtPath))?;
+        Ok(id)
     }
 
     /// The capabilities among `wanted` that this process may hand to a child.
@@ -170,7 +184,7 @@ impl Session {
         let may = |capability: &Capability| {
             capability.issuer == *self.our() || capability.key().is_some_and(|key| self.process.holds(&key))
         };
-        wanted.into_iter().filter(may).collect()
+        wanted.into_iter().take(self.limits().capabilities_max).filter(may).collect()
     }
 
     /// Reads a component from the vfs in this process's own name, so that it reaches no further than the process does.
@@ -181,7 +195,7 @@ impl Session {
         };
         let request = VfsRequest { path: path.to_owned(), action: VfsAction::Read };
         let body = serde_json::to_vec(&request).map_err(|error| refuse(error.to_string()))?;
-        let vfs = wharf_types::Address::new(self.our().node().clone(), ProcessId::system("vfs"));
+        let vfs = Address::new(self.our().node().clone(), ProcessId::system("vfs"));
         let reply = self
             .kernel
             .call(&self.process, &vfs, Content::body(body), None, READ_COMPONENT, SendAs::Module)
@@ -192,6 +206,35 @@ impl Session {
             Ok(VfsResponse::Err(error)) => Err(refuse(error.to_string())),
             other => Err(refuse(format!("unexpected answer {other:?}"))),
         }
+    }
+}
+
+async fn start_child(
+    kernel: &Kernel,
+    parent: &Arc<Process>,
+    new: NewProcess,
+    component: Payload,
+    given: Vec<Capability>,
+    grants: Vec<(Option<ProcessId>, String)>,
+) -> Result<(), SpawnError> {
+    let id = new.id.clone();
+    kernel.initialize(new, component, given, Some(parent)).await.map_err(|error| {
+        tracing::warn!(process = %parent.id(), "{id} was not started: {error}");
+        match error {
+            InitializeError::Exists(_) | InitializeError::BadId(_) => SpawnError::NameTaken,
+            _ => SpawnError::NoFileAtPath,
+        }
+    })?;
+    let child = Address::new(kernel.node().clone(), id.clone());
+    for (holder, params) in grants {
+        let Some(holder) = holder else { continue };
+        if let Err(error) = kernel.grant(&holder, vec![Capability::new(child.clone(), params)]).await {
+            tracing::warn!(process = %parent.id(), "a capability of {id} was not granted to {holder}: {error}");
+        }
+    }
+    match kernel.run(&id) {
+        KernelResponse::StartedProcess => Ok(()),
+        _ => Err(SpawnError::NoFileAtPath),
     }
 }
 

@@ -35,22 +35,24 @@ async fn receive(mut store: StoreContextMut<'_, Guest>) -> Result<(Received,)> {
 }
 
 async fn send_request(mut store: StoreContextMut<'_, Guest>, request: Request) -> Result<()> {
-    send(&mut store, request).await;
-    Ok(())
+    send(&mut store, request).await
 }
 
 async fn send_requests(mut store: StoreContextMut<'_, Guest>, requests: Vec<Request>) -> Result<()> {
     for request in requests {
-        send(&mut store, request).await;
+        send(&mut store, request).await?;
     }
     Ok(())
 }
 
-async fn send(store: &mut StoreContextMut<'_, Guest>, (target, request, context, blob): Request) {
+async fn send(store: &mut StoreContextMut<'_, Guest>, (target, request, context, blob): Request) -> Result<()> {
     let session = &mut store.data_mut().session;
     let request = convert::request_out(request, session.our().node());
     let context = context.map(std::sync::Arc::new);
-    session.send_request(convert::written(target), request, context, blob.map(convert::blob_out)).await;
+    session
+        .send_request(convert::written(target), request, context, blob.map(convert::blob_out))
+        .await
+        .map_err(Error::from)
 }
 
 fn send_response(

@@ -1,0 +1,121 @@
+//! What is measured. Each benchmark has a node of its own, so that none finds what another left.
+
+mod blob;
+mod boot;
+mod http;
+mod memory;
+mod pairs;
+mod pipelined;
+mod round_trip;
+mod start;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::args::Args;
+use crate::compare::{Compared, Side};
+use crate::peers::erlang::Erlang;
+use crate::report::Findings;
+use crate::tools::Tools;
+
+/// What can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Name {
+    /// Round trips of 64 B and 64 KiB
+    RoundTrip,
+    /// Requests with 64 of them on the way
+    Pipelined,
+    /// 1,000 pairs at once
+    Pairs,
+    /// A blob of 1 MiB there and back
+    Blob,
+    /// Start of a process, warm and cold
+    Start,
+    /// Boot of a node with 20 processes
+    Boot,
+    /// Memory of a process that waits
+    Memory,
+    /// HTTP GET answered by a guest
+    Http,
+}
+
+impl Name {
+    /// In the order of the table.
+    pub(crate) const ALL: [Self; 8] =
+        [Self::RoundTrip, Self::Pipelined, Self::Pairs, Self::Blob, Self::Start, Self::Boot, Self::Memory, Self::Http];
+
+    /// For people who wait.
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Self::RoundTrip => "round trips",
+            Self::Pipelined => "pipelined requests",
+            Self::Pairs => "pairs at once",
+            Self::Blob => "blobs",
+            Self::Start => "starts of processes",
+            Self::Boot => "boots of a node",
+            Self::Memory => "memory of waiting processes",
+            Self::Http => "HTTP",
+        }
+    }
+
+    /// Measures it.
+    pub(crate) fn run(self, bench: &Bench) -> Result<Findings> {
+        match self {
+            Self::RoundTrip => round_trip::run(bench),
+            Self::Pipelined => pipelined::run(bench),
+            Self::Pairs => pairs::run(bench),
+            Self::Blob => blob::run(bench),
+            Self::Start => start::run(bench),
+            Self::Boot => boot::run(bench),
+            Self::Memory => memory::run(bench),
+            Self::Http => http::run(bench),
+        }
+    }
+}
+
+/// What every benchmark is given.
+pub(crate) struct Bench {
+    /// The programs that take part.
+    pub(crate) tools: Tools,
+    /// Erlang, where it is installed.
+    pub(crate) erlang: Option<Erlang>,
+    /// How much is done.
+    pub(crate) effort: Effort,
+}
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// How often everyone takes a turn.
+    pub(crate) rounds: usize,
+    /// What a full measurement does is divided by this.
+    divisor: usize,
+}
+
+impl Effort {
+    /// This much of what a full measurement does.
+    pub(crate) fn of(self, full: usize) -> usize {
+        (full / self.divisor).max(1)
+    }
+}
+
+impl Bench {
+    /// Finds and prepares everything.
+    pub(crate) fn new(args: &Args) -> Result<Self> {
+        let tools = Tools::find()?;
+        let erlang = Erlang::compile(&tools)?;
+        let effort = if args.quick { Effort { rounds: 1, divisor: 20 } } else { Effort { rounds: 3, divisor: 1 } };
+        Ok(Self { tools, erlang, effort })
+    }
+
+    /// What Erlang does, where it is installed.
+    pub(crate) fn erlang<'a, T: 'a>(&'a self, work: impl Fn(&Erlang) -> Result<T> + 'a) -> Option<Side<'a, T>> {
+        let erlang = self.erlang.as_ref()?;
+        Some(Box::new(move || work(erlang)))
+    }
+}
+
+/// Nanoseconds in microseconds.
+fn us(ns: Compared<f64>) -> Compared<f64> {
+    ns.map(|ns| ns / 1e3)
+}

@@ -1,0 +1,18 @@
+//! The kernel from outside and inside: guests are closures, the store is in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what goes wrong in a test fails it"
+)]
+
+mod api;
+mod capabilities;
+mod delivery;
+mod life;
+mod mailbox_model;
+mod messages;
+mod modules;
+mod store;
+mod support;

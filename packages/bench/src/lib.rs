@@ -1,0 +1,69 @@
+//! The guests that `wharf-bench` measures a node with: one component whose part is told by the name of its process.
+//!
+//! | name | part |
+//! |---|---|
+//! | `driver`, `pair-N` | does what a [`protocol::Command`] says, and tells how long it took |
+//! | `echo`, `echo-N` | answers as `echo:echo:wharf.os` does, through the guest library |
+//! | `bare`, `bare-N` | answers with the body, through the generated bindings |
+//! | `blob` | takes the blob in and sends it back |
+//! | `hello-N` | says hello to the driver and ends |
+//! | `idle-N` | waits, and answers with nothing |
+//! | `http` | answers every GET with the same text |
+
+mod children;
+mod driver;
+mod echo;
+mod protocol;
+mod round_trips;
+
+use wharf_process_lib::http::Access;
+use wharf_process_lib::{Address, Message, Request, Response, await_message, http, println};
+
+fn init(our: Address) {
+    let name = our.process().process();
+    match name.split_once('-').map_or(name, |(part, _)| part) {
+        "driver" | "pair" => driver::serve(&our),
+        "echo" => echo::with_library(),
+        "bare" => echo::bare(),
+        "blob" => echo::blobs(),
+        "hello" => say_hello(&our),
+        "idle" => wait(),
+        "http" => serve_page(),
+        other => println!("there is no part called {other}"),
+    }
+}
+
+fn say_hello(our: &Address) {
+    match children::sibling(our, "driver") {
+        Ok(driver) => Request::to(&driver).body("hello").send(),
+        Err(error) => println!("{error}"),
+    }
+}
+
+fn wait() {
+    loop {
+        match await_message() {
+            Ok(Message::Request { .. }) => Response::new().send(),
+            Ok(Message::Response { .. }) => {}
+            Err(error) => println!("{error}"),
+        }
+    }
+}
+
+fn serve_page() {
+    if let Err(error) = http::bind("/", Access::Anyone) {
+        return println!("{error}");
+    }
+    loop {
+        match await_message() {
+            Ok(message) => {
+                if http::HttpRequest::read(&message).is_some() {
+                    http::respond(200, &[("Content-Type", "text/plain")], protocol::PAGE);
+                }
+            }
+            Err(error) => println!("{error}"),
+        }
+    }
+}
+
+wharf_process_lib::main!(init);

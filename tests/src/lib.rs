@@ -1,0 +1,33 @@
+//! Whole-node tests: the real `wharfd` and `wharf`, with real guests, over the interfaces that people use.
+//!
+//! `scripts/test` builds what they need: the binaries in `target/release`, the packages in `target/packages` and
+//! `target/test-packages`. Every test has a node of its own, with its own home and port, so they run side by side.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`node`] | a daemon: start, restart, kill, stop |
+//! | [`rpc`] | sending it messages |
+//! | [`cli`] | running `wharf` against it |
+//! | [`prober`] | the guest that does what a test tells it |
+//! | [`packages`] | zips: built ones, and bad ones |
+//! | [`wait`] | waiting for what will be so |
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "whatever fails here fails a test"
+)]
+
+pub mod cli;
+pub mod node;
+pub mod packages;
+pub mod paths;
+pub mod prober;
+pub mod rpc;
+pub mod wait;
+
+pub use node::{Builder, Node};
+pub use rpc::Reply;
+pub use wait::eventually;

@@ -1,0 +1,37 @@
+//! Where the things under test are.
+
+use std::path::{Path, PathBuf};
+
+/// `target/release`, two folders above the running test.
+fn binaries() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(Path::parent).unwrap();
+    folder.to_owned()
+}
+
+fn existing(path: PathBuf) -> PathBuf {
+    assert!(path.exists(), "{} is missing; `scripts/test` builds what the tests need", path.display());
+    path
+}
+
+/// A binary, `wharfd` or `wharf`.
+pub fn binary(name: &str) -> PathBuf {
+    existing(binaries().join(name))
+}
+
+/// A built package of the project, for example `echo:wharf.os`.
+pub fn package(id: &str) -> PathBuf {
+    existing(binaries().join(format!("../packages/{id}.zip")))
+}
+
+/// A built package of the tests, for example `prober:test.os`.
+pub fn test_package(id: &str) -> PathBuf {
+    existing(binaries().join(format!("../test-packages/{id}.zip")))
+}
+
+/// Compiled code that nodes of tests share. Only time is saved: a node works as well without.
+pub(crate) fn shared_cache() -> PathBuf {
+    let path = binaries().join("../test-cache");
+    std::fs::create_dir_all(&path).unwrap();
+    path.canonicalize().unwrap()
+}
