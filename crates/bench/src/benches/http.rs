@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, ensure};
-
 use reqwest::blocking::Client as Http;
 
 use super::Bench;
