@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::{ComponentType, Lift, Lower};
+use wasmtime::component::{ComponentType, Lift, Lower, WasmStr};
 
 /// Name under which components import the interface.
 pub const INTERFACE: &str = "kinode:process/standard@1.0.0";
@@ -47,6 +47,31 @@ pub struct Address {
     pub node: Arc<str>,
     /// The process there.
     pub process: ProcessId,
+}
+
+/// `record process-id`, left in the guest's memory.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub struct TargetProcess {
+    /// First part.
+    #[component(name = "process-name")]
+    pub process_name: WasmStr,
+    /// Second part.
+    #[component(name = "package-name")]
+    pub package_name: WasmStr,
+    /// Third part.
+    #[component(name = "publisher-node")]
+    pub publisher_node: WasmStr,
+}
+
+/// `record address`, left in the guest's memory: a process sends to the same few targets, and those the host knows.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub struct Target {
+    /// Name of the node, or `our`.
+    pub node: WasmStr,
+    /// The process there.
+    pub process: TargetProcess,
 }
 
 /// `record lazy-load-blob`

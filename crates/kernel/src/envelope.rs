@@ -176,6 +176,11 @@ pub struct WrittenAddress {
 }
 
 impl WrittenAddress {
+    /// Whether these are its parts.
+    pub(crate) fn has_parts(&self, [node, process, package, publisher]: [&str; 4]) -> bool {
+        *self.process == *process && *self.package == *package && *self.publisher == *publisher && *self.node == *node
+    }
+
     /// The address it means on the node `our`, if it is one.
     pub fn resolve(&self, our: &NodeName) -> Result<Address, IdError> {
         let node = if &*self.node == NodeName::OUR || &*self.node == our.as_str() {
@@ -206,7 +211,7 @@ pub struct FailedRequest {
     /// Why.
     pub kind: FailureKind,
     /// The target as the sender wrote it.
-    pub target: WrittenAddress,
+    pub target: Arc<WrittenAddress>,
     /// What was sent.
     pub content: Content,
     /// How long the sender would have waited.

@@ -245,7 +245,7 @@ impl Kernel {
         let id = self.fresh_id();
         let response = mailbox.expect_direct(id).map_err(|_| CallError::TooManyOutstanding)?;
         let _announced = Announced { mailbox: &mailbox, id };
-        let envelope = Envelope {
+        let envelope = Box::new(Envelope {
             id,
             source: from.address().clone(),
             kind: Kind::Request(Some(wait)),
@@ -253,11 +253,11 @@ impl Kernel {
             blob,
             rsvp: Rsvp::Source,
             reply: from.reply_path(),
-        };
+        });
         self.check_size(&envelope)?;
         to.mailbox().push_request(envelope).map_err(CallError::from)?;
         match tokio::time::timeout(wait.duration(), response).await {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => Ok(*response),
             Ok(Err(_)) | Err(_) => Err(CallError::Timeout),
         }
     }
@@ -272,7 +272,7 @@ impl Kernel {
         send_as: SendAs,
     ) -> Result<(), CallError> {
         let to = self.callee(from, target, send_as)?;
-        let envelope = Envelope {
+        let envelope = Box::new(Envelope {
             id: self.fresh_id(),
             source: from.address().clone(),
             kind: Kind::Request(None),
@@ -280,7 +280,7 @@ impl Kernel {
             blob,
             rsvp: Rsvp::Nobody,
             reply: from.reply_path(),
-        };
+        });
         self.check_size(&envelope)?;
         to.mailbox().push_request(envelope).map_err(CallError::from)
     }

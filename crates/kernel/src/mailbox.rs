@@ -39,17 +39,18 @@ enum Waiter {
     /// The process itself, which waits for nothing else right now.
     Awaited,
     /// One caller in the host.
-    Direct(oneshot::Sender<Envelope>),
+    Direct(oneshot::Sender<Box<Envelope>>),
 }
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Envelope>,
+    /// Boxed, so that a message is moved from hand to hand as a pointer.
+    queue: VecDeque<Box<Envelope>>,
     requests: usize,
     bytes: usize,
     expected: HashMap<MessageId, Waiter>,
     /// The response that the process waits for to the exclusion of everything else.
-    awaited: Option<Envelope>,
+    awaited: Option<Box<Envelope>>,
     receiver: Option<Waker>,
     interest: Interest,
     senders_waiting: usize,
@@ -107,17 +108,17 @@ impl Mailbox {
     }
 
     /// Puts a request in, or hands it back.
-    pub(crate) fn push_request(&self, envelope: Envelope) -> Result<(), Refused> {
+    pub(crate) fn push_request(&self, envelope: Box<Envelope>) -> Result<(), Refused> {
         let weight = envelope.weight();
         let mut state = self.lock();
         if state.closed {
-            return Err(Refused::Closed(Box::new(envelope)));
+            return Err(Refused::Closed(envelope));
         }
         if weight > self.bytes_max {
-            return Err(Refused::TooLarge(Box::new(envelope)));
+            return Err(Refused::TooLarge(envelope));
         }
         if state.requests >= self.messages_max || state.bytes.saturating_add(weight) > self.bytes_max {
-            return Err(Refused::Full(Box::new(envelope)));
+            return Err(Refused::Full(envelope));
         }
         state.requests += 1;
         push(state, envelope, weight);
@@ -154,7 +155,7 @@ impl Mailbox {
     }
 
     /// Announces a response; it goes to the caller that holds the receiver.
-    pub(crate) fn expect_direct(&self, id: MessageId) -> Result<oneshot::Receiver<Envelope>, TooManyOutstanding> {
+    pub(crate) fn expect_direct(&self, id: MessageId) -> Result<oneshot::Receiver<Box<Envelope>>, TooManyOutstanding> {
         let (sender, receiver) = oneshot::channel();
         self.announce(id, Waiter::Direct(sender))?;
         Ok(receiver)
@@ -178,7 +179,7 @@ impl Mailbox {
     }
 
     /// Delivers a response to whoever announced it; drops it otherwise.
-    pub(crate) fn push_response(&self, envelope: Envelope) {
+    pub(crate) fn push_response(&self, envelope: Box<Envelope>) {
         let weight = envelope.weight();
         let mut state = self.lock();
         if state.closed {
@@ -208,11 +209,11 @@ impl Mailbox {
     }
 
     /// The next message; `None` when the mailbox is closed.
-    pub(crate) async fn pop(&self) -> Option<Envelope> {
+    pub(crate) async fn pop(&self) -> Option<Box<Envelope>> {
         poll_fn(|cx| self.poll_pop(cx)).await
     }
 
-    pub(crate) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Option<Envelope>> {
+    pub(crate) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Option<Box<Envelope>>> {
         let mut state = self.lock();
         if let Some(envelope) = state.queue.pop_front() {
             state.bytes = state.bytes.saturating_sub(envelope.weight());
@@ -234,7 +235,7 @@ impl Mailbox {
     }
 
     /// The awaited response.
-    pub(crate) fn poll_awaited(&self, cx: &mut Context<'_>) -> Poll<Envelope> {
+    pub(crate) fn poll_awaited(&self, cx: &mut Context<'_>) -> Poll<Box<Envelope>> {
         let mut state = self.lock();
         if let Some(envelope) = state.awaited.take() {
             return Poll::Ready(envelope);
@@ -251,7 +252,7 @@ impl Mailbox {
     }
 
     /// Takes a response out of the queue before its turn.
-    pub(crate) fn take_queued_response(&self, id: MessageId) -> Option<Envelope> {
+    pub(crate) fn take_queued_response(&self, id: MessageId) -> Option<Box<Envelope>> {
         let mut state = self.lock();
         let at = state.queue.iter().position(|envelope| envelope.id == id && envelope.kind == Kind::Response)?;
         let envelope = state.queue.remove(at)?;
@@ -296,7 +297,7 @@ impl Mailbox {
 }
 
 /// Wakes outside the lock: the woken task may run at once on another worker and want the lock.
-fn push(mut state: MutexGuard<'_, State>, envelope: Envelope, weight: usize) {
+fn push(mut state: MutexGuard<'_, State>, envelope: Box<Envelope>, weight: usize) {
     state.bytes = state.bytes.saturating_add(weight);
     state.queue.push_back(envelope);
     let receiver = if state.interest == Interest::Queue { state.receiver.take() } else { None };

@@ -174,7 +174,7 @@ impl Replier {
     }
 
     fn deliver(&self, content: Content, blob: Option<Blob>) {
-        self.path.mailbox.push_response(Envelope {
+        self.path.mailbox.push_response(Box::new(Envelope {
             id: self.id,
             source: self.module.address().clone(),
             kind: Kind::Response,
@@ -182,7 +182,7 @@ impl Replier {
             blob,
             rsvp: Rsvp::Nobody,
             reply: self.module.reply_path(),
-        });
+        }));
     }
 
     /// Whether the process that would get the answer is gone.

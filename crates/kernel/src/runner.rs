@@ -99,7 +99,7 @@ impl Load {
 /// What one caller sent while an earlier request of it is being handled.
 #[derive(Default)]
 struct Waiting {
-    queue: VecDeque<Envelope>,
+    queue: VecDeque<Box<Envelope>>,
     load: Load,
 }
 
@@ -143,7 +143,7 @@ impl<M: RuntimeModule> Runner<M> {
     }
 
     /// One caller may not fill the room of all: what is over its own bound is refused.
-    fn take(&mut self, envelope: Envelope) {
+    fn take(&mut self, envelope: Box<Envelope>) {
         if envelope.kind == Kind::Response {
             return;
         }
@@ -181,7 +181,7 @@ impl<M: RuntimeModule> Runner<M> {
         }
     }
 
-    fn work(&mut self, envelope: Envelope) {
+    fn work(&mut self, envelope: Box<Envelope>) {
         let (kernel, process, module) = (self.kernel.clone(), Arc::clone(&self.process), Arc::clone(&self.module));
         self.working.spawn(async move {
             let done = Done { caller: envelope.source.clone(), weight: envelope.weight() };
@@ -197,7 +197,7 @@ impl<M: RuntimeModule> Runner<M> {
     }
 }
 
-async fn serve<M: RuntimeModule>(module: &M, caller: Caller, envelope: Envelope) {
+async fn serve<M: RuntimeModule>(module: &M, caller: Caller, envelope: Box<Envelope>) {
     if caller.source().node() != caller.kernel().node() {
         return refuse(module, &caller, Refusal::Foreign);
     }

@@ -1,10 +1,9 @@
 //! Runs the lives of one process, one after another, and does what was asked for when one ends.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures_util::FutureExt;
+use tokio_util::task::AbortOnDropHandle;
 use wharf_types::kernel::ProcessPhase;
 use wharf_types::{Address, Capability, LazyLoadBlob, OnExit, Request};
 
@@ -60,13 +59,22 @@ async fn live_on(kernel: &Kernel, process: &Arc<Process>, prepared: Arc<dyn Prep
 }
 
 /// One life; `None` when it was stopped from outside.
+///
+/// It is a task of its own, so that what can end it is not looked at each time a message wakes it.
 async fn live(kernel: &Kernel, process: &Arc<Process>, prepared: &Arc<dyn Prepared>) -> Option<Exit> {
     let session = Session::new(kernel.clone(), Arc::clone(process));
-    let life = AssertUnwindSafe(Arc::clone(prepared).run(session)).catch_unwind();
+    let mut life = AbortOnDropHandle::new(tokio::spawn(Arc::clone(prepared).run(session)));
     tokio::select! {
         biased;
-        () = process.stop.cancelled() => None,
-        exit = life => Some(exit.unwrap_or_else(|_| Exit::Trapped("the node failed while it ran the process".to_owned()))),
+        () = process.stop.cancelled() => {
+            life.abort();
+            // Whatever became of it, it is over once this returns, and what it held is free.
+            drop(life.await);
+            None
+        }
+        exit = &mut life => {
+            Some(exit.unwrap_or_else(|_| Exit::Trapped("the node failed while it ran the process".to_owned())))
+        }
     }
 }
 

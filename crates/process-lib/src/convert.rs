@@ -1,5 +1,7 @@
 //! Between the shared types and those of the interface.
 
+use std::cell::RefCell;
+
 use wharf_types::{Address, Capability, IdError, LazyLoadBlob, NodeName, OnExit, ProcessId, Request};
 
 use crate::bindings::kinode::process::standard as wit;
@@ -97,8 +99,28 @@ pub(crate) fn on_exit_from_wit(on_exit: wit::OnExit) -> Result<OnExit, IdError> 
     requests.into_iter().map(read).collect::<Result<_, _>>().map(OnExit::Requests)
 }
 
+thread_local! {
+    /// The sender of the message before: most messages come from the same few, and parsing costs more than comparing.
+    static LAST_SOURCE: RefCell<Option<Address>> = const { RefCell::new(None) };
+}
+
+fn source_from_wit(source: &wit::Address) -> Result<Address, IdError> {
+    let wit::ProcessId { process_name, package_name, publisher_node } = &source.process;
+    LAST_SOURCE.with_borrow_mut(|last| {
+        if let Some(known) = last
+            && known.process().has_parts(process_name, package_name, publisher_node)
+            && known.node().as_str() == source.node
+        {
+            return Ok(known.clone());
+        }
+        let address = address_from_wit(source)?;
+        *last = Some(address.clone());
+        Ok(address)
+    })
+}
+
 pub(crate) fn message_from_wit(source: &wit::Address, message: wit::Message) -> Result<Message, IdError> {
-    let source = address_from_wit(source)?;
+    let source = source_from_wit(source)?;
     Ok(match message {
         wit::Message::Request(request) => Message::Request {
             source,

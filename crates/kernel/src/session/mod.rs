@@ -69,7 +69,7 @@ impl Prompt {
 /// A request of this process that waits for a response.
 #[derive(Debug)]
 struct Outstanding {
-    target: WrittenAddress,
+    target: Arc<WrittenAddress>,
     content: Content,
     blob: Option<Blob>,
     expects: Seconds,
@@ -92,7 +92,7 @@ enum IdUse {
 
 /// A target this process sent to before.
 struct Route {
-    written: WrittenAddress,
+    written: Arc<WrittenAddress>,
     process: Arc<Process>,
     mailbox: Arc<Mailbox>,
     /// The state of our capabilities in which sending there was allowed.
@@ -167,6 +167,15 @@ impl Session {
     /// The address of the process.
     pub fn our(&self) -> &Address {
         self.process.address()
+    }
+
+    /// An address as the guest wrote it: node, process, package, publisher. One that was sent to before is shared.
+    pub fn target(&self, parts: [&str; 4]) -> Arc<WrittenAddress> {
+        if let Some(route) = self.routes.iter().find(|route| route.written.has_parts(parts)) {
+            return Arc::clone(&route.written);
+        }
+        let [node, process, package, publisher] = parts.map(Arc::from);
+        Arc::new(WrittenAddress { node, process, package, publisher })
     }
 
     /// Bounds it lives under.

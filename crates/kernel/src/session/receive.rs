@@ -32,7 +32,7 @@ pub enum Incoming {
 }
 
 enum Arrived {
-    Message(Envelope),
+    Message(Box<Envelope>),
     TimedOut(Box<Outstanding>),
 }
 
@@ -102,7 +102,7 @@ impl Session {
         }
     }
 
-    fn accept(&mut self, envelope: Envelope) -> Incoming {
+    fn accept(&mut self, envelope: Box<Envelope>) -> Incoming {
         self.note_blob(&envelope);
         self.received.note(&envelope.content.capabilities, &envelope.source);
         let mut context = None;
@@ -122,7 +122,7 @@ impl Session {
                 }
             }
         }
-        Incoming::Message { envelope: Box::new(envelope), context }
+        Incoming::Message { envelope, context }
     }
 
     fn fail(&mut self, request: Outstanding, kind: FailureKind) -> Incoming {

@@ -78,7 +78,7 @@ impl Undelivered {
 
 /// A request that was made ready.
 struct Ready {
-    envelope: Envelope,
+    envelope: Box<Envelope>,
     expects: Option<Seconds>,
 }
 
@@ -87,7 +87,7 @@ impl Session {
     /// later in its place. A process that goes on sending and never receives its failures is stopped.
     pub async fn send_request(
         &mut self,
-        target: WrittenAddress,
+        target: Arc<WrittenAddress>,
         request: OutgoingRequest,
         context: Option<Payload>,
         blob: Option<Blob>,
@@ -106,7 +106,7 @@ impl Session {
         let earlier = self.forget(id);
         let announced = self.announce(id, bytes)?;
         let outstanding = Outstanding {
-            target: target.clone(),
+            target: Arc::clone(&target),
             content: envelope.content.clone(),
             blob: envelope.blob.clone(),
             expects,
@@ -157,7 +157,7 @@ impl Session {
     /// Sends a request and waits for its response. What else arrives meanwhile waits for `receive`.
     pub async fn send_and_await(
         &mut self,
-        target: WrittenAddress,
+        target: Arc<WrittenAddress>,
         request: OutgoingRequest,
         blob: Option<Blob>,
     ) -> Result<Incoming, AwaitError> {
@@ -182,7 +182,7 @@ impl Session {
                 Some(response) => {
                     self.note_blob(&response);
                     self.received.note(&response.content.capabilities, &response.source);
-                    return Ok(Incoming::Message { envelope: Box::new(response), context: None });
+                    return Ok(Incoming::Message { envelope: response, context: None });
                 }
                 None => FailureKind::Timeout,
             },
@@ -204,12 +204,11 @@ impl Session {
 
     /// Answers the prompt. Without one, nothing is sent.
     pub fn send_response(&mut self, response: OutgoingResponse, blob: Option<Blob>) {
-        let Some(prompt) = self.prompt.clone() else {
+        let Some((id, to)) = self.prompt.as_ref().map(|prompt| (prompt.id, prompt.reply_path().clone())) else {
             self.notice("a response was not sent: no request that was received wants one");
             return;
         };
-        let to = prompt.reply_path();
-        if !self.may_answer(to) {
+        if !self.may_answer(&to) {
             self.notice(&format!(
                 "a response to {} was not sent: this process holds no messaging capability for it",
                 to.address
@@ -218,8 +217,8 @@ impl Session {
         }
         let blob = if response.inherit { self.last_blob.clone() } else { blob };
         let capabilities = self.attachable(response.capabilities);
-        let envelope = Envelope {
-            id: prompt.id,
+        let envelope = Box::new(Envelope {
+            id,
             source: self.our().clone(),
             kind: Kind::Response,
             content: Content {
@@ -231,7 +230,7 @@ impl Session {
             blob,
             rsvp: Rsvp::Nobody,
             reply: self.reply.clone(),
-        };
+        });
         if let Err(reason) = self.kernel.check_size(&envelope) {
             self.notice(&format!("a response to {} was not sent: {reason}", to.address));
             return;
@@ -254,7 +253,7 @@ impl Session {
         let inherited_blob = || if request.inherit { self.last_blob.clone() } else { None };
         let blob = blob.or_else(inherited_blob);
         let capabilities = self.attachable(request.capabilities);
-        let envelope = Envelope {
+        let envelope = Box::new(Envelope {
             id,
             source: self.our().clone(),
             kind: Kind::Request(request.expects),
@@ -262,7 +261,7 @@ impl Session {
             blob,
             rsvp,
             reply: self.reply.clone(),
-        };
+        });
         Ready { envelope, expects: request.expects }
     }
 
@@ -291,8 +290,8 @@ impl Session {
     /// Puts a request into the target's mailbox. When that is full, waits for room until `deadline`.
     async fn deliver(
         &mut self,
-        target: &WrittenAddress,
-        envelope: Envelope,
+        target: &Arc<WrittenAddress>,
+        envelope: Box<Envelope>,
         deadline: Instant,
     ) -> Result<(), Undelivered> {
         self.kernel.check_size(&envelope).map_err(|reason| Undelivered::Because(reason.to_string()))?;
@@ -313,23 +312,24 @@ impl Session {
                         return Err(Undelivered::Because("the process has ended".to_owned()));
                     }
                     renewed = true;
-                    envelope = *back;
+                    envelope = back;
                 }
                 Err(Refused::Full(back)) => {
                     let ours = Arc::ptr_eq(&mailbox, &self.mailbox);
                     if ours || tokio::time::timeout_at(deadline, mailbox.wait_for_room(weight)).await.is_err() {
                         return Err(Undelivered::Because("its mailbox is full".to_owned()));
                     }
-                    envelope = *back;
+                    envelope = back;
                 }
             }
         }
     }
 
     /// The mailbox of a target that this process may send to.
-    fn route(&mut self, target: &WrittenAddress) -> Result<Arc<crate::mailbox::Mailbox>, Undelivered> {
+    fn route(&mut self, target: &Arc<WrittenAddress>) -> Result<Arc<crate::mailbox::Mailbox>, Undelivered> {
         let epoch = self.process.epoch();
-        if let Some(at) = self.routes.iter().position(|route| route.written == *target)
+        if let Some(at) =
+            self.routes.iter().position(|route| Arc::ptr_eq(&route.written, target) || route.written == *target)
             && let Some(route) = self.routes.get_mut(at)
         {
             if route.allowed_in == epoch || self.kernel.may_send(&self.process, &route.process) {
@@ -357,7 +357,7 @@ impl Session {
         if self.routes.len() == ROUTES_MAX {
             self.routes.pop_back();
         }
-        let route = Route { written: target.clone(), process, mailbox: Arc::clone(&mailbox), allowed_in: epoch };
+        let route = Route { written: Arc::clone(target), process, mailbox: Arc::clone(&mailbox), allowed_in: epoch };
         self.routes.push_front(route);
         Ok(mailbox)
     }
@@ -382,7 +382,7 @@ impl Session {
         allowed
     }
 
-    async fn awaited(&mut self, id: MessageId, deadline: Instant, inherits: bool) -> Option<Envelope> {
+    async fn awaited(&mut self, id: MessageId, deadline: Instant, inherits: bool) -> Option<Box<Envelope>> {
         // An id that was passed on may have been answered already, to a request before this one.
         if inherits && let Some(response) = self.mailbox.take_queued_response(id) {
             // The answer to this request may still come. Nobody waits for it, least of all the next call like this one.

@@ -7,6 +7,8 @@ use tokio::time::Instant;
 use wharf_types::{Capability, OnExit};
 
 use super::support::*;
+use std::sync::Arc;
+
 use crate::Limits;
 use crate::envelope::{FailureKind, WrittenAddress};
 use crate::lifecycle::Revocation;
@@ -18,7 +20,7 @@ fn small(messages: usize) -> Limits {
 }
 
 /// It fails as soon as it is sent: no time passes.
-async fn fails_at_once(session: &mut Session, target: WrittenAddress, kind: FailureKind) {
+async fn fails_at_once(session: &mut Session, target: Arc<WrittenAddress>, kind: FailureKind) {
     let begin = Instant::now();
     session.send_request(target.clone(), ask("x", 60), Some(payload("ctx")), None).await.unwrap();
     let (failed, context) = failure(session).await;
@@ -33,7 +35,7 @@ async fn a_missing_process_is_known_at_once() {
     let world = World::new();
     let mut a = world.public("a").await;
     fails_at_once(&mut a, to("nobody"), FailureKind::Timeout).await;
-    let no_address = WrittenAddress { process: "".into(), ..to("x") };
+    let no_address = Arc::new(WrittenAddress { process: "".into(), ..(*to("x")).clone() });
     fails_at_once(&mut a, no_address, FailureKind::Timeout).await;
     // Without an expectation nobody is told.
     send(&mut a, "nobody", tell("x")).await;
@@ -55,7 +57,7 @@ async fn a_process_that_may_not_be_messaged_is_known_at_once() {
 async fn other_nodes_take_the_network_capability_and_are_offline() {
     let world = World::new();
     let mut a = world.public("a").await;
-    let far = WrittenAddress { node: "b.os".into(), ..to("a") };
+    let far = Arc::new(WrittenAddress { node: "b.os".into(), ..(*to("a")).clone() });
     fails_at_once(&mut a, far.clone(), FailureKind::Timeout).await;
     world.grant("a", Capability::new(world.kernel.address().clone(), Capability::NETWORK)).await;
     fails_at_once(&mut a, far, FailureKind::Offline).await;

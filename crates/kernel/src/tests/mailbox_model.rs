@@ -53,7 +53,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 enum Waiter {
     Inbox,
     Awaited,
-    Direct(oneshot::Receiver<Envelope>),
+    Direct(oneshot::Receiver<Box<Envelope>>),
 }
 
 /// What a message is known by: its kind, its id or number, and its weight.
@@ -90,8 +90,8 @@ fn known(envelope: &Envelope) -> Known {
 }
 
 impl Pair {
-    fn envelope(&self, kind: Kind, number: u64, bytes: usize) -> Envelope {
-        Envelope {
+    fn envelope(&self, kind: Kind, number: u64, bytes: usize) -> Box<Envelope> {
+        Box::new(Envelope {
             id: MessageId::new(number),
             source: address("a"),
             kind,
@@ -102,7 +102,7 @@ impl Pair {
             blob: None,
             rsvp: Rsvp::Nobody,
             reply: ReplyPath { address: address("a"), mailbox: Arc::clone(&self.mailbox) },
-        }
+        })
     }
 
     fn request(&mut self, bytes: usize) {
@@ -176,7 +176,7 @@ impl Pair {
             Step::TakeQueued(id) => {
                 let at = self.model.queue.iter().position(|(is_request, number, _)| !is_request && *number == id);
                 let expected = at.and_then(|at| self.model.queue.remove(at));
-                assert_eq!(self.mailbox.take_queued_response(key(id)).as_ref().map(known), expected);
+                assert_eq!(self.mailbox.take_queued_response(key(id)).as_deref().map(known), expected);
             }
             Step::Pop => match self.mailbox.poll_pop(&mut cx) {
                 Poll::Ready(Some(envelope)) => assert_eq!(Some(known(&envelope)), self.model.queue.pop_front()),
@@ -254,7 +254,7 @@ async fn many_senders_that_wait_for_room_all_get_through() {
                 let mut envelope = pair.envelope(Kind::Request(None), sender * EACH + n, 0);
                 let weight = envelope.weight();
                 while let Err(Refused::Full(back)) = pair.mailbox.push_request(envelope) {
-                    envelope = *back;
+                    envelope = back;
                     pair.mailbox.wait_for_room(weight).await;
                 }
             }

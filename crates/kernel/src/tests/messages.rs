@@ -254,7 +254,7 @@ fn echo(world: &World, name: &'static str, before: &'static [&'static str]) {
         loop {
             let (request, body, _) = message(&mut session).await;
             for note in before {
-                session.send_request((&request.source).into(), tell(note), None, None).await.unwrap();
+                session.send_request(Arc::new((&request.source).into()), tell(note), None, None).await.unwrap();
             }
             let blob = session.blob().cloned();
             session.send_response(answer(&format!("echo {body}")), blob);
@@ -319,7 +319,7 @@ async fn an_awaited_request_fails_where_it_was_called_and_its_late_response_is_i
 async fn awaiting_oneself_or_nothing_is_misuse() {
     let world = World::new();
     let mut a = world.public("a").await;
-    let by_name = (&address("a")).into();
+    let by_name = Arc::new((&address("a")).into());
     for target in [to("a"), by_name] {
         assert!(matches!(a.send_and_await(target, ask("me", 5), None).await, Err(AwaitError::Misuse(_))));
     }

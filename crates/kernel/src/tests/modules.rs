@@ -201,7 +201,7 @@ async fn requests_from_other_nodes_are_refused() {
         rsvp: Rsvp::Source,
         reply,
     };
-    process.mailbox().push_request(foreign).unwrap();
+    process.mailbox().push_request(Box::new(foreign)).unwrap();
     assert!(body(&response.await.unwrap().content).contains("other nodes"));
     assert!(seen.begun.try_recv().is_err());
     drop(asker);

@@ -315,8 +315,8 @@ pub(super) fn messaging(name: &str) -> Capability {
 }
 
 /// The address as guests usually write it.
-pub(super) fn to(name: &str) -> WrittenAddress {
-    WrittenAddress { node: "our".into(), ..(&address(name)).into() }
+pub(super) fn to(name: &str) -> Arc<WrittenAddress> {
+    Arc::new(WrittenAddress { node: "our".into(), ..(&address(name)).into() })
 }
 
 pub(super) fn tell(body: &str) -> OutgoingRequest {

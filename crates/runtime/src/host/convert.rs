@@ -101,7 +101,7 @@ pub(crate) fn message_in(envelope: Envelope, context: Option<Payload>) -> (wit::
 }
 
 pub(crate) fn failure_in(failure: FailedRequest) -> wit::SendError<wit::Shared> {
-    let WrittenAddress { node, process, package, publisher } = failure.target;
+    let WrittenAddress { node, process, package, publisher } = Arc::unwrap_or_clone(failure.target);
     wit::SendError {
         kind: match failure.kind {
             FailureKind::Offline => wit::SendErrorKind::Offline,

@@ -1,15 +1,18 @@
 //! Sending, receiving, answering, and the blobs beside messages.
 
+use std::sync::Arc;
+
 use wasmtime::component::LinkerInstance;
 use wasmtime::{Error, Result, StoreContextMut};
 use wharf_bindings as wit;
+use wharf_kernel::envelope::WrittenAddress;
 use wharf_kernel::session::{AwaitError, Incoming};
 
 use super::convert;
 use crate::instance::Guest;
 
 type Blob<B> = Option<wit::LazyLoadBlob<B>>;
-type Request = (wit::Address, wit::Request<wit::Lifted>, Option<wit::Lifted>, Blob<wit::Lifted>);
+type Request = (wit::Target, wit::Request<wit::Lifted>, Option<wit::Lifted>, Blob<wit::Lifted>);
 type Received =
     std::result::Result<(wit::Address, wit::Message<wit::Shared>), (wit::SendError<wit::Shared>, Option<wit::Shared>)>;
 type Awaited = std::result::Result<(wit::Address, wit::Message<wit::Shared>), wit::SendError<wit::Shared>>;
@@ -46,13 +49,22 @@ async fn send_requests(mut store: StoreContextMut<'_, Guest>, requests: Vec<Requ
 }
 
 async fn send(store: &mut StoreContextMut<'_, Guest>, (target, request, context, blob): Request) -> Result<()> {
+    let target = written(store, &target)?;
     let session = &mut store.data_mut().session;
     let request = convert::request_out(request, session.our().node());
-    let context = context.map(std::sync::Arc::new);
-    session
-        .send_request(convert::written(target), request, context, blob.map(convert::blob_out))
-        .await
-        .map_err(Error::from)
+    let context = context.map(Arc::new);
+    session.send_request(target, request, context, blob.map(convert::blob_out)).await.map_err(Error::from)
+}
+
+/// Reads a target where it lies in the guest's memory. Nothing is copied for one that the process sent to before.
+fn written(store: &StoreContextMut<'_, Guest>, target: &wit::Target) -> Result<Arc<WrittenAddress>> {
+    let process = &target.process;
+    Ok(store.data().session.target([
+        &target.node.to_str(store)?,
+        &process.process_name.to_str(store)?,
+        &process.package_name.to_str(store)?,
+        &process.publisher_node.to_str(store)?,
+    ]))
 }
 
 fn send_response(
@@ -67,11 +79,12 @@ fn send_response(
 
 async fn send_and_await(
     mut store: StoreContextMut<'_, Guest>,
-    (target, request, blob): (wit::Address, wit::Request<wit::Lifted>, Blob<wit::Lifted>),
+    (target, request, blob): (wit::Target, wit::Request<wit::Lifted>, Blob<wit::Lifted>),
 ) -> Result<(Awaited,)> {
+    let target = written(&store, &target)?;
     let session = &mut store.data_mut().session;
     let request = convert::request_out(request, session.our().node());
-    match session.send_and_await(convert::written(target), request, blob.map(convert::blob_out)).await {
+    match session.send_and_await(target, request, blob.map(convert::blob_out)).await {
         Ok(Incoming::Message { envelope, .. }) => Ok((Ok(convert::message_in(*envelope, None)),)),
         Ok(Incoming::Failed { failure, .. }) | Err(AwaitError::Failed(failure)) => {
             Ok((Err(convert::failure_in(*failure)),))
