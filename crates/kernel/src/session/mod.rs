@@ -3,9 +3,9 @@
 //! A session belongs to the one task that runs the guest, so nothing in it is locked. It implements the message
 //! semantics that guests rely on:
 //!
-//! * [`send`] puts messages on their way: ids, blobs, reply addresses and capabilities as the guest asked for.
-//! * [`receive`] takes what arrives and keeps track of which request an answer would answer.
-//! * [`services`] is the rest of what a guest may call: capabilities, state, children, printing.
+//! * `send` puts messages on their way: ids, blobs, reply addresses and capabilities as the guest asked for.
+//! * `receive` takes what arrives and keeps track of which request an answer would answer.
+//! * `services` is the rest of what a guest may call: capabilities, state, children, printing.
 //!
 //! **The prompt** is the message that `send-response` answers. A request that wants no answer does not replace it, so
 //! a response sent afterwards still answers the request before: guests rely on that.
