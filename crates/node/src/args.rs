@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDR:PORT")]
     pub http: Option<SocketAddr>,
 
-    /// Settings [default: `<home>/wharf.toml`, if there is one]
+    /// Settings; without it `<home>/wharf.toml`, if there is one
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
