@@ -181,6 +181,13 @@ impl WrittenAddress {
         *self.process == *process && *self.package == *package && *self.publisher == *publisher && *self.node == *node
     }
 
+    /// Whether it means `address`, written with the node's name or its alias. Compares text and builds nothing: every
+    /// awaited request asks.
+    pub(crate) fn names(&self, address: &Address) -> bool {
+        address.process().has_parts(&self.process, &self.package, &self.publisher)
+            && (&*self.node == NodeName::OUR || &*self.node == address.node().as_str())
+    }
+
     /// The address it means on the node `our`, if it is one.
     pub fn resolve(&self, our: &NodeName) -> Result<Address, IdError> {
         let node = if &*self.node == NodeName::OUR || &*self.node == our.as_str() {

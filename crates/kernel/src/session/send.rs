@@ -164,7 +164,7 @@ impl Session {
         if request.expects.is_none() {
             return Err(AwaitError::Misuse("send-and-await-response needs a request that expects a response"));
         }
-        if target.resolve(self.our().node()).is_ok_and(|address| address == *self.our()) {
+        if target.names(self.our()) {
             return Err(AwaitError::Misuse("a process that awaits a response from itself would wait for ever"));
         }
         let inherits = request.inherit;
