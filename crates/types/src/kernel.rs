@@ -1,16 +1,25 @@
 //! What `kernel:distro:sys` is asked and answers.
 //!
 //! The first eight commands are the protocol's; the reply shapes are fixed, so the reason of a failure travels as
-//! [`crate::Failure`] in the response's metadata. [`KernelCommand::CheckComponent`], [`KernelCommand::Processes`] and
-//! [`KernelCommand::Status`] are Wharf's own.
+//! [`crate::Failure`] in the response's metadata. [`KernelCommand::RevokeCapabilities`],
+//! [`KernelCommand::RevokePackage`], [`KernelCommand::Capabilities`], [`KernelCommand::CheckComponent`] and the commands
+//! after that are Wharf's own.
+//!
+//! Messaging the kernel is the right to look at processes and the node, and to manage one's own package with what one
+//! holds. The rest takes the kernel's capability `{"root":true}`; so do [`KernelCommand::Metrics`],
+//! [`KernelCommand::Events`] and [`KernelCommand::Trace`], which show what others do.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::capability::Capability;
-use crate::id::ProcessId;
+use crate::events::EventPage;
+pub use crate::exit::{Crash, EndedProcess, Exit, LastExit};
+use crate::id::{Address, PackageId, ProcessId};
 use crate::message::{OnExit, with_or_without_signatures};
+use crate::metrics::NodeMetrics;
+use crate::trace::TracePage;
 
 /// A request to the kernel. Sending one takes the kernel's messaging capability.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,7 +42,7 @@ pub enum KernelCommand {
         /// Whether every local process may send it messages.
         public: bool,
     },
-    /// Give capabilities to a process.
+    /// Give capabilities to a process: with root any, else what the sender holds or issues.
     GrantCapabilities {
         /// Who gets them.
         target: ProcessId,
@@ -41,7 +50,7 @@ pub enum KernelCommand {
         #[serde(deserialize_with = "with_or_without_signatures")]
         capabilities: Vec<Capability>,
     },
-    /// Take capabilities from a process.
+    /// Take capabilities from a process, and from nobody else.
     DropCapabilities {
         /// Who loses them.
         target: ProcessId,
@@ -49,6 +58,18 @@ pub enum KernelCommand {
         #[serde(deserialize_with = "with_or_without_signatures")]
         capabilities: Vec<Capability>,
     },
+    /// Take capabilities from a process and from everyone who has them through it.
+    RevokeCapabilities {
+        /// From whom; `None` is everyone.
+        target: Option<ProcessId>,
+        /// What.
+        #[serde(deserialize_with = "with_or_without_signatures")]
+        capabilities: Vec<Capability>,
+    },
+    /// Revoke everything that processes of a package hold, what they handed on, and what they issued.
+    RevokePackage(PackageId),
+    /// What a process holds and issued, for people.
+    Capabilities(ProcessId),
     /// Change what happens when a process ends.
     SetOnExit {
         /// Which process.
@@ -68,9 +89,37 @@ pub enum KernelCommand {
     CheckComponent,
     /// Every process with its state, for people.
     Processes,
+    /// The processes that are gone, as far as they are remembered, with how they ended.
+    Ended,
     /// The node itself, for people.
     Status,
+    /// What the node counts.
+    Metrics,
+    /// What happened to processes and capabilities: see [`crate::events`].
+    Events {
+        /// Number of the last event that the sender knows; with `null`, from the oldest that is kept.
+        after: Option<u64>,
+        /// How long to wait for an event when there is none yet; at most [`WATCH_WAIT_MS_MAX`].
+        #[serde(default)]
+        wait_ms: u64,
+    },
+    /// The live messages of one process: see [`crate::trace`]. The first request begins to trace it.
+    Trace {
+        /// The process.
+        process: ProcessId,
+        /// Number of the last message that the sender knows; with `null`, from the oldest that is kept.
+        after: Option<u64>,
+        /// How long to wait for a message when there is none yet; at most [`WATCH_WAIT_MS_MAX`].
+        #[serde(default)]
+        wait_ms: u64,
+        /// How much of each body to keep from now on.
+        #[serde(default)]
+        body_bytes: u64,
+    },
 }
+
+/// Longest that [`KernelCommand::Events`] and [`KernelCommand::Trace`] wait, in milliseconds.
+pub const WATCH_WAIT_MS_MAX: u64 = 30_000;
 
 /// What to look at.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -107,10 +156,20 @@ pub enum KernelResponse {
     Ok,
     /// The command was not understood or names what does not exist. Wharf's own: the reference stays silent.
     Err(String),
+    /// Answer to [`KernelCommand::Capabilities`].
+    Capabilities(ProcessCapabilities),
     /// Answer to [`KernelCommand::Processes`].
     Processes(Vec<ProcessInfo>),
+    /// Answer to [`KernelCommand::Ended`], the oldest first.
+    Ended(Vec<EndedProcess>),
     /// Answer to [`KernelCommand::Status`].
     Status(NodeStatus),
+    /// Answer to [`KernelCommand::Metrics`].
+    Metrics(Box<NodeMetrics>),
+    /// Answer to [`KernelCommand::Events`].
+    Events(EventPage),
+    /// Answer to [`KernelCommand::Trace`].
+    Trace(TracePage),
 }
 
 /// Answers to [`KernelDebug`].
@@ -140,7 +199,7 @@ pub struct PersistedProcess {
 }
 
 /// Where a process is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ProcessPhase {
     /// One of the node's own modules.
     Module,
@@ -150,7 +209,8 @@ pub enum ProcessPhase {
     Running,
     /// It ended and will start again.
     Restarting,
-    /// It could not be loaded; the node keeps its record and capabilities.
+    /// It could not be loaded when the node came up and asked for nothing at its end; it keeps its record and
+    /// capabilities, and is tried again at the next boot.
     Failed,
 }
 
@@ -169,10 +229,66 @@ pub struct ProcessInfo {
     pub restarts: u64,
     /// Messages waiting for it.
     pub mailbox: u64,
-    /// How it last ended, if it did.
+    /// How it last ended, if it did, as text.
     pub last_exit: Option<String>,
+    /// The same for programs, with the time.
+    #[serde(default)]
+    pub exit: Option<LastExit>,
     /// How many capabilities it holds.
     pub capabilities: u64,
+}
+
+/// How the first holder of a capability came by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CapabilityOrigin {
+    /// It issued it itself.
+    Issued,
+    /// The kernel gave it.
+    Granted,
+}
+
+/// Capabilities around one process: what `wharf caps` shows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProcessCapabilities {
+    /// What it holds.
+    pub held: Vec<HeldCapability>,
+    /// What it issued and somebody holds.
+    pub issued: Vec<IssuedCapability>,
+    /// How many of those there are; more than are listed when there are very many.
+    pub issued_total: u64,
+}
+
+/// A capability that a process holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeldCapability {
+    /// What.
+    pub capability: Capability,
+    /// How the first holder came by it.
+    pub origin: CapabilityOrigin,
+    /// Through whose hands it came: the first holder first, who gave it last. Empty when nobody gave it.
+    pub path: Vec<Address>,
+}
+
+/// A capability that a process issued.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IssuedCapability {
+    /// What.
+    pub capability: Capability,
+    /// Who holds it.
+    pub holders: Vec<CapabilityHolder>,
+    /// How many do; more than are listed when there are very many.
+    pub holders_total: u64,
+}
+
+/// A holder of a capability.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CapabilityHolder {
+    /// Who.
+    pub process: ProcessId,
+    /// How the first holder came by it.
+    pub origin: CapabilityOrigin,
+    /// Through whose hands it came, as in [`HeldCapability::path`].
+    pub path: Vec<Address>,
 }
 
 /// The node for people: what `wharf status` shows.

@@ -9,7 +9,8 @@
 //! | [`id`] | everyone: nodes, processes, packages, addresses |
 //! | [`message`] | everyone: requests, responses, blobs, what happens when a process ends |
 //! | [`capability`] | everyone: what a process may do |
-//! | [`kernel`] | `kernel:distro:sys` |
+//! | [`kernel`], [`exit`] | `kernel:distro:sys` |
+//! | [`metrics`], [`events`], [`trace`] | `kernel:distro:sys`, about what a node counts, and what happens in it |
 //! | [`vfs`] | `vfs:distro:sys` |
 //! | [`state`] | `state:distro:sys` |
 //! | [`timer`] | `timer:distro:sys` |
@@ -19,13 +20,17 @@
 
 pub mod app_store;
 pub mod capability;
+pub mod events;
+pub mod exit;
 pub mod http_server;
 pub mod id;
 pub mod kernel;
 pub mod message;
+pub mod metrics;
 pub mod rpc;
 pub mod state;
 pub mod timer;
+pub mod trace;
 pub mod vfs;
 
 pub use capability::{Capability, CapabilityKey};

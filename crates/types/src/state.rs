@@ -13,6 +13,8 @@ pub enum StateAction {
     SetState(ProcessId),
     /// Forget what a process saved.
     DeleteState(ProcessId),
+    /// Copy the whole database, as it is at one moment, to a file of the host.
+    Backup,
 }
 
 /// The state module's answers.
@@ -24,6 +26,8 @@ pub enum StateResponse {
     SetState,
     /// Forgotten.
     DeleteState,
+    /// Copied. The blob has the path of the file, which is the caller's to read and to remove.
+    Backup,
     /// It did not work.
     Err(StateError),
 }
