@@ -11,9 +11,12 @@ use wharf_types::{Capability, Failure, OnExit, ProcessId};
 use crate::envelope::Blob;
 use crate::kernel::Kernel;
 use crate::lifecycle::{NewProcess, Revocation};
+use crate::listing;
 use crate::module::{Access, Answer, Caller, Refusal, RuntimeModule};
+use crate::permit::{self, NotPermitted, Power};
 use crate::persistence::StoreError;
 use crate::process::Process;
+use crate::watch::{self, Asked};
 
 /// Request metadata that makes `KillProcess` leave what the process issued.
 const NO_REVOKE: &str = "no-revoke";
@@ -33,6 +36,11 @@ impl RuntimeModule for KernelModule {
 
     async fn handle(&self, caller: Caller, command: KernelCommand, blob: Option<Blob>) -> Answer<KernelResponse> {
         let kernel = caller.kernel().clone();
+        let Some(sender) = kernel.find(caller.source().process()) else { return refused("the sender is gone") };
+        let power = Power::of(&caller, &sender);
+        if let Err(why) = permit::check(&kernel, &sender, power, &command) {
+            return not_permitted(&command, &why);
+        }
         match command {
             KernelCommand::Booted => refused("only the node itself says that it has booted"),
             KernelCommand::InitializeProcess {
@@ -45,17 +53,36 @@ impl RuntimeModule for KernelModule {
             } => {
                 let access = if public { Access::Public } else { Access::Capability };
                 let new = NewProcess::installed(id, wasm_bytes_handle, wit_version, on_exit, access);
-                initialize(&caller, new, initial_capabilities, blob).await
+                initialize(&sender, &kernel, new, initial_capabilities, blob).await
             }
             KernelCommand::GrantCapabilities { target, capabilities } => {
                 if !kernel.is_alive(&target) {
                     return no_such(&target);
                 }
-                changed(kernel.grant(&target, capabilities).await.map(|()| true), &target)
+                let granted = match power {
+                    Power::Root => kernel.grant(&target, capabilities).await,
+                    Power::Package => kernel.offer(&sender, &target, capabilities).await,
+                };
+                changed(granted.map(|()| true), &target)
             }
             KernelCommand::DropCapabilities { target, capabilities } => {
                 changed(kernel.drop_capabilities(&target, &capabilities).await, &target)
             }
+            KernelCommand::RevokeCapabilities { target, capabilities } => {
+                match (kernel.revoke(target.as_ref(), &capabilities).await, &target) {
+                    (Ok(0), Some(target)) if !kernel.is_alive(target) => no_such(target),
+                    (Ok(_), _) => Answer::Reply(KernelResponse::Ok),
+                    (Err(error), _) => refused(error),
+                }
+            }
+            KernelCommand::RevokePackage(package) => match kernel.revoke_package(&package).await {
+                Ok(()) => Answer::Reply(KernelResponse::Ok),
+                Err(error) => refused(error),
+            },
+            KernelCommand::Capabilities(id) => match kernel.find(&id) {
+                Some(process) => Answer::Reply(KernelResponse::Capabilities(listing::capabilities(&kernel, &process))),
+                None => no_such(&id),
+            },
             KernelCommand::SetOnExit { target, on_exit } => {
                 changed(kernel.set_on_exit(&target, on_exit).await, &target)
             }
@@ -91,7 +118,13 @@ impl RuntimeModule for KernelModule {
                 },
             },
             KernelCommand::Processes => Answer::Reply(KernelResponse::Processes(processes(&kernel))),
+            KernelCommand::Ended => Answer::Reply(KernelResponse::Ended(kernel.ended().all())),
             KernelCommand::Status => Answer::Reply(KernelResponse::Status(self.status(&kernel))),
+            KernelCommand::Metrics => Answer::Reply(KernelResponse::Metrics(Box::new(kernel.metrics()))),
+            KernelCommand::Events { after, wait_ms } => watch::events(&caller, Asked { after, wait_ms }).await,
+            KernelCommand::Trace { process, after, wait_ms, body_bytes } => {
+                watch::trace(&caller, &process, Asked { after, wait_ms }, body_bytes).await
+            }
         }
     }
 
@@ -131,8 +164,20 @@ fn changed(result: Result<bool, StoreError>, target: &ProcessId) -> Answer<Kerne
     }
 }
 
+/// In the shape that the answer to such a command has.
+fn not_permitted(command: &KernelCommand, why: &NotPermitted) -> Answer<KernelResponse> {
+    match command {
+        KernelCommand::InitializeProcess { .. } => {
+            Answer::ReplyBecause(KernelResponse::InitializeProcessError, Failure::new(why))
+        }
+        KernelCommand::RunProcess(_) => Answer::ReplyBecause(KernelResponse::RunProcessError, Failure::new(why)),
+        _ => refused(why),
+    }
+}
+
 async fn initialize(
-    caller: &Caller,
+    initializer: &Arc<Process>,
+    kernel: &Kernel,
     new: NewProcess,
     wanted: Vec<Capability>,
     blob: Option<Blob>,
@@ -141,14 +186,7 @@ async fn initialize(
     let Some(blob) = blob else {
         return failed("InitializeProcess needs the component in the blob".to_owned());
     };
-    let kernel = caller.kernel();
-    let Some(initializer) = kernel.find(caller.source().process()) else {
-        return failed("the sender is gone".to_owned());
-    };
-    // What the initializer does not hold it cannot hand on.
-    let given =
-        wanted.into_iter().filter(|capability| capability.key().is_some_and(|key| initializer.holds(&key))).collect();
-    match kernel.initialize(new, blob.bytes, given, Some(&initializer)).await {
+    match kernel.initialize(new, blob.bytes, wanted, Some(initializer)).await {
         Ok(()) => Answer::Reply(KernelResponse::InitializedProcess),
         Err(error) => failed(error.to_string()),
     }
@@ -204,7 +242,8 @@ fn info(process: &Arc<Process>) -> ProcessInfo {
         on_exit: on_exit.to_owned(),
         restarts: status.restarts,
         mailbox: process.mailbox().len() as u64,
-        last_exit: status.last_exit,
+        last_exit: status.last_exit.as_ref().map(|last| last.exit.to_string()),
+        exit: status.last_exit,
         capabilities: process.held_count() as u64,
     }
 }

@@ -1,15 +1,26 @@
 //! Signed capabilities: who may issue, hold and attach them.
 //!
-//! A process holds a capability only because it issued it itself, because the kernel granted it, or because it was
-//! attached to a message it received. The signature is the issuer node's own and stays with the capability, so one
-//! that comes home can be verified.
+//! A process holds a capability only because it issued it itself, because the kernel granted it, or because another
+//! holder handed it on. The signature is the issuer node's own and stays with the capability, so one that comes home
+//! can be verified.
+//!
+//! * `holding`: one holder's hold on a capability, and through whose hands it came.
+//! * `holdings`: every holding of the node, found by what it is of and whose it is. Revoking begins here.
+//! * `held`: what one process holds, and what it received lately.
 
-use std::collections::{HashMap, VecDeque};
+mod held;
+mod holding;
+mod holdings;
+
 use std::sync::Arc;
 
 use ring::rand::SystemRandom;
 use ring::signature::{self, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
-use wharf_types::{Address, Capability, CapabilityKey};
+use wharf_types::{Capability, CapabilityKey};
+
+pub(crate) use held::{Held, Received};
+pub use holding::{Holding, HoldingRef, Lineage, Origin};
+pub(crate) use holdings::Holdings;
 
 /// Ed25519 signature over the MessagePack array `[issuer, params]`, params as written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,17 +30,6 @@ impl std::fmt::Debug for Signature {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Signature(…)")
     }
-}
-
-/// How a process came to hold a capability.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// It issued the capability itself.
-    Issued,
-    /// The kernel gave it.
-    Granted,
-    /// It was attached to a message from this address.
-    Received(Address),
 }
 
 /// A capability with its signature. Immutable and shared: attaching one copies nothing.
@@ -61,12 +61,6 @@ impl SignedCapability {
     /// Its normal form.
     pub fn key(&self) -> &CapabilityKey {
         &self.key
-    }
-
-    /// Bytes it is counted as against a mailbox that it waits in.
-    pub(crate) fn weight(&self) -> usize {
-        const SIGNED_BYTES: usize = 128;
-        SIGNED_BYTES + self.capability.params.len()
     }
 
     /// The issuer node's signature.
@@ -135,81 +129,6 @@ fn signed_bytes(capability: &Capability) -> Option<Vec<u8>> {
     rmp_serde::to_vec(&(capability.issuer.to_string(), &capability.params)).ok()
 }
 
-/// What one process holds.
-#[derive(Default, Debug)]
-pub(crate) struct Held {
-    by_key: HashMap<CapabilityKey, (CapabilityRef, Origin)>,
-}
-
-impl Held {
-    pub(crate) fn get(&self, key: &CapabilityKey) -> Option<&CapabilityRef> {
-        self.by_key.get(key).map(|(capability, _)| capability)
-    }
-
-    /// Adds; the one that was there first stays. Returns whether it was new.
-    pub(crate) fn insert(&mut self, capability: CapabilityRef, origin: Origin) -> bool {
-        match self.by_key.entry(capability.key().clone()) {
-            std::collections::hash_map::Entry::Occupied(_) => false,
-            std::collections::hash_map::Entry::Vacant(slot) => {
-                slot.insert((capability, origin));
-                true
-            }
-        }
-    }
-
-    pub(crate) fn remove(&mut self, key: &CapabilityKey) -> bool {
-        self.by_key.remove(key).is_some()
-    }
-
-    /// Removes all that `issuer` issued and returns their keys.
-    pub(crate) fn remove_issued_by(&mut self, issuer: &Address) -> Vec<CapabilityKey> {
-        let keys: Vec<_> = self.by_key.keys().filter(|key| key.issuer() == issuer).cloned().collect();
-        for key in &keys {
-            self.by_key.remove(key);
-        }
-        keys
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.by_key.len()
-    }
-
-    pub(crate) fn all(&self) -> Vec<CapabilityRef> {
-        self.by_key.values().map(|(capability, _)| Arc::clone(capability)).collect()
-    }
-
-    /// Everything, with how it came to be held.
-    pub(crate) fn all_with_origin(&self) -> Vec<(CapabilityRef, Origin)> {
-        self.by_key.values().cloned().collect()
-    }
-}
-
-/// The capabilities a process received lately with messages: what `save-capabilities` may take.
-///
-/// Bounded: beyond [`Received::KEPT`] the oldest are forgotten. A guest that wants to keep one saves it while it
-/// handles the message that brought it.
-#[derive(Default, Debug)]
-pub(crate) struct Received {
-    recent: VecDeque<(CapabilityRef, Address)>,
-}
-
-impl Received {
-    pub(crate) const KEPT: usize = 1_024;
-
-    pub(crate) fn note(&mut self, capabilities: &[CapabilityRef], from: &Address) {
-        for capability in capabilities {
-            if self.recent.len() == Self::KEPT {
-                self.recent.pop_front();
-            }
-            self.recent.push_back((Arc::clone(capability), from.clone()));
-        }
-    }
-
-    pub(crate) fn find(&self, key: &CapabilityKey) -> Option<(CapabilityRef, Address)> {
-        self.recent.iter().rev().find(|(capability, _)| capability.key() == key).cloned()
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod tests {
@@ -233,33 +152,9 @@ mod tests {
         assert!(!verifies(authority(2).public_key(), &signed));
     }
 
-    /// S17: the signature that travels is the issuer node's, so a capability that comes home verifies there.
-    #[test]
-    fn a_capability_that_comes_home_verifies() {
-        let home = authority(1);
-        let mut abroad = Held::default();
-        let issued = home.sign(cap("\"move\"")).unwrap();
-        let key = issued.key().clone();
-        abroad.insert(issued, Origin::Received("a.os@main:chess:sys".parse().unwrap()));
-        assert!(home.verifies(abroad.get(&key).unwrap()));
-    }
-
     /// S18: params that are not JSON never become a capability.
     #[test]
     fn params_that_are_not_json_are_not_signed() {
         assert!(authority(1).sign(cap("not json")).is_none());
-    }
-
-    #[test]
-    fn what_was_received_is_forgotten_from_the_oldest() {
-        let ours = authority(1);
-        let from: Address = "a.os@x:y:z".parse().unwrap();
-        let mut received = Received::default();
-        let first = ours.sign(cap("0")).unwrap();
-        received.note(std::slice::from_ref(&first), &from);
-        assert!(received.find(first.key()).is_some());
-        let filler = ours.sign(cap("1")).unwrap();
-        received.note(&vec![filler; Received::KEPT], &from);
-        assert!(received.find(first.key()).is_none());
     }
 }

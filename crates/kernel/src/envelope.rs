@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use wharf_types::{Address, IdError, NodeName, ProcessId};
 
-use crate::capability::CapabilityRef;
+use crate::capability::HoldingRef;
 use crate::mailbox::Mailbox;
 
 /// Bytes that are copied once out of a guest and once into another, and shared in between.
 pub type Payload = Arc<Vec<u8>>;
 
-/// Ties a response to its request. Unguessable: knowing it is what lets a process answer.
+/// Ties a response to its request. Unguessable: knowing it is what lets a process answer. People are shown its
+/// [`crate::public_id::PublicId`] instead.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageId(u64);
 
@@ -74,8 +75,9 @@ pub struct Content {
     pub body: Payload,
     /// Free text; modules echo it.
     pub metadata: Option<Arc<str>>,
-    /// Attached capabilities; each one was held or issued by the sender.
-    pub capabilities: Vec<CapabilityRef>,
+    /// Attached capabilities; each one was held or issued by the sender. What is revoked on the way is taken out when
+    /// the message is received.
+    pub capabilities: Vec<HoldingRef>,
 }
 
 impl Content {
@@ -86,16 +88,33 @@ impl Content {
 }
 
 /// Where a response goes: the very mailbox that waits for it, so that it can never reach a successor with the same id.
+/// Cloning one counts a single reference.
 #[derive(Clone)]
-pub struct ReplyPath {
+pub struct ReplyPath(pub(crate) Arc<Mailbox>);
+
+impl ReplyPath {
     /// Whose mailbox it is.
-    pub address: Address,
-    pub(crate) mailbox: Arc<Mailbox>,
+    pub fn address(&self) -> &Address {
+        self.0.owner()
+    }
+
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.0
+    }
 }
+
+impl PartialEq for ReplyPath {
+    /// Whether both lead to the same life of the same process.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ReplyPath {}
 
 impl fmt::Debug for ReplyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.address)
+        write!(f, "{}", self.address())
     }
 }
 
@@ -104,8 +123,6 @@ impl fmt::Debug for ReplyPath {
 pub struct Envelope {
     /// Ties response and request.
     pub id: MessageId,
-    /// Who sent it.
-    pub source: Address,
     /// Request or response.
     pub kind: Kind,
     /// What the sender wrote.
@@ -114,7 +131,7 @@ pub struct Envelope {
     pub blob: Option<Blob>,
     /// Who is known to wait for a response.
     pub rsvp: Rsvp,
-    /// The source's own mailbox; where a response goes unless `rsvp` names another.
+    /// Who sent it, and the mailbox that a response goes to unless `rsvp` names another.
     pub reply: ReplyPath,
 }
 
@@ -130,6 +147,11 @@ pub enum Rsvp {
 }
 
 impl Envelope {
+    /// Who sent it.
+    pub fn source(&self) -> &Address {
+        self.reply.address()
+    }
+
     /// Bytes this message is counted as against a mailbox. A fixed part stands for the envelope itself.
     pub(crate) fn weight(&self) -> usize {
         const ENVELOPE_BYTES: usize = 256;
@@ -137,6 +159,12 @@ impl Envelope {
         let metadata = self.content.metadata.as_ref().map_or(0, |text| text.len());
         let capabilities: usize = self.content.capabilities.iter().map(|attached| attached.weight()).sum();
         ENVELOPE_BYTES + self.content.body.len() + metadata + blob + capabilities
+    }
+
+    /// Bytes of body and blob.
+    #[inline]
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.content.body.len() + self.blob.as_ref().map_or(0, |blob| blob.bytes.len())) as u64
     }
 
     /// Where a response goes.

@@ -1,23 +1,32 @@
 //! The kernel: who exists, who may speak with whom, and how a message finds its way.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
+use wharf_types::metrics::FailureReason;
 use wharf_types::{Address, Capability, NodeName, ProcessId};
 
-use crate::capability::{Authority, CapabilityRef, Origin};
+use crate::capability::{Authority, HoldingRef, Holdings};
+use crate::census::Census;
+use crate::counters::Counted;
+use crate::doubt::Doubts;
+use crate::ended::Ended;
 use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Rsvp, Seconds};
 use crate::launcher::Launcher;
-use crate::limits::Limits;
+use crate::limit_hits::{Limit, LimitHits};
+use crate::limits::{LimitBook, Limits};
 use crate::mailbox::{Mailbox, Refused};
-use crate::persistence::{Change, Persistence, StoreError, StoredCapability};
-use crate::process::{Added, Process};
+use crate::persistence::Persistence;
+use crate::process::Process;
+use crate::public_id::PublicId;
+use crate::seen::Seen;
+use crate::sync::Mutex;
 
 /// What a kernel is made of.
 pub struct Parts {
@@ -25,8 +34,8 @@ pub struct Parts {
     pub node: NodeName,
     /// Its signing key.
     pub authority: Authority,
-    /// Its bounds.
-    pub limits: Limits,
+    /// Its bounds, and those of packages that have others.
+    pub limits: LimitBook,
     /// The store beneath it.
     pub persistence: Arc<dyn Persistence>,
     /// The runtime above it.
@@ -42,6 +51,15 @@ pub enum SendAs {
     Module,
     /// The node owner's, who proved to be that: every local process may be reached.
     Owner,
+}
+
+/// Who asks whom, by which right, under which id.
+#[derive(Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) from: &'a Arc<Process>,
+    pub(crate) target: &'a Address,
+    pub(crate) send_as: SendAs,
+    pub(crate) id: MessageId,
 }
 
 /// Why a call brought no response.
@@ -81,17 +99,22 @@ struct Inner {
     boot: Uuid,
     started: Instant,
     authority: Authority,
-    limits: Limits,
+    limits: LimitBook,
     table: DashMap<ProcessId, Arc<Process>>,
-    /// Guest processes in the table; changed together with it.
-    guests: AtomicUsize,
-    changes_order: Mutex<()>,
+    /// Counts of the guest processes in the table; changed together with it.
+    census: Census,
+    ended: Ended,
+    changes_order: Mutex<Doubts>,
+    holdings: Arc<Holdings>,
+    /// What modules hold that this boot does not have.
+    absent: OnceLock<Vec<HoldingRef>>,
     persistence: Arc<dyn Persistence>,
     launcher: Arc<dyn Launcher>,
     tasks: TaskTracker,
     stop: CancellationToken,
     id_key: RandomState,
     next_id: AtomicU64,
+    seen: Arc<Seen>,
 }
 
 impl Kernel {
@@ -100,14 +123,18 @@ impl Kernel {
         let Parts { node, authority, limits, persistence, launcher, stop } = parts;
         Self {
             inner: Arc::new(Inner {
+                seen: Arc::new(Seen::new(limits.node())),
                 address: Address::new(node, ProcessId::system("kernel")),
                 boot: Uuid::now_v7(),
                 started: Instant::now(),
                 authority,
+                ended: Ended::new(limits.node().ended_max),
                 limits,
                 table: DashMap::new(),
-                guests: AtomicUsize::new(0),
-                changes_order: Mutex::new(()),
+                census: Census::default(),
+                changes_order: Mutex::default(),
+                holdings: Arc::default(),
+                absent: OnceLock::new(),
                 persistence,
                 launcher,
                 tasks: TaskTracker::new(),
@@ -138,9 +165,27 @@ impl Kernel {
         self.inner.started.elapsed()
     }
 
-    /// Its bounds.
+    /// Its bounds. Those of a process may be others, see [`Process::limits`].
     pub fn limits(&self) -> &Limits {
-        &self.inner.limits
+        self.inner.limits.node()
+    }
+
+    /// The bounds of a process with this id.
+    pub fn limits_of(&self, id: &ProcessId) -> Arc<Limits> {
+        self.inner.limits.of(id)
+    }
+
+    /// How often each limit refused something.
+    pub fn limit_hits(&self) -> &LimitHits {
+        &self.seen().limit_hits
+    }
+
+    /// A limit refused something that `by` asked for, or that it should have taken.
+    pub fn hit(&self, by: &ProcessId, limit: Limit) {
+        match self.find(by) {
+            Some(process) => process.hit(limit),
+            None => self.limit_hits().count(limit),
+        }
     }
 
     /// The node's signing key.
@@ -165,6 +210,15 @@ impl Kernel {
         self.inner.tasks.wait().await;
     }
 
+    pub(crate) fn seen(&self) -> &Arc<Seen> {
+        &self.inner.seen
+    }
+
+    /// The id under which a request is shown to the owner.
+    pub fn public_id(&self, id: MessageId) -> PublicId {
+        self.seen().public_ids.of(id)
+    }
+
     pub(crate) fn persistence(&self) -> &dyn Persistence {
         &*self.inner.persistence
     }
@@ -183,13 +237,28 @@ impl Kernel {
     }
 
     /// How many guest processes the table has.
-    pub(crate) fn guests(&self) -> &AtomicUsize {
-        &self.inner.guests
+    pub(crate) fn census(&self) -> &Census {
+        &self.inner.census
+    }
+
+    /// The processes that are gone.
+    pub(crate) fn ended(&self) -> &Ended {
+        &self.inner.ended
     }
 
     /// Held while a change is made in memory and handed to the store; see [`Kernel::commit`].
-    pub(crate) fn changes_order(&self) -> &Mutex<()> {
+    pub(crate) fn changes_order(&self) -> &Mutex<Doubts> {
         &self.inner.changes_order
+    }
+
+    /// Every holding there is.
+    pub(crate) fn holdings(&self) -> &Arc<Holdings> {
+        &self.inner.holdings
+    }
+
+    /// What was stored of holders that are not in the table; set once, at boot. It is kept so that revoking reaches it.
+    pub(crate) fn absent(&self) -> &OnceLock<Vec<HoldingRef>> {
+        &self.inner.absent
     }
 
     pub(crate) fn find(&self, id: &ProcessId) -> Option<Arc<Process>> {
@@ -199,6 +268,13 @@ impl Kernel {
     /// Whether there is such a process or module.
     pub fn is_alive(&self, id: &ProcessId) -> bool {
         self.inner.table.contains_key(id)
+    }
+
+    /// Tells whoever reads the log of a process why something it asked for did not happen; only so often in a second.
+    pub fn notice(&self, id: &ProcessId, text: &str) {
+        if let Some(process) = self.find(id) {
+            process.notice(None, text);
+        }
     }
 
     /// Whether `holder` holds `capability`.
@@ -218,75 +294,112 @@ impl Kernel {
             || Capability::messaging(to.address().clone()).key().is_some_and(|key| from.holds(&key))
     }
 
-    /// Whether a message is within the limits for bodies and blobs.
-    pub(crate) fn check_size(&self, envelope: &Envelope) -> Result<(), CallError> {
-        let limits = self.limits();
+    /// Whether a message of `from` is within the limits for bodies and blobs.
+    pub(crate) fn check_size(&self, from: &Process, envelope: &Envelope) -> Result<(), CallError> {
+        let limits = from.limits();
         if envelope.content.body.len() > limits.body_bytes_max {
+            from.hit(Limit::BodyBytes);
             return Err(CallError::TooLarge(limits.body_bytes_max));
         }
         if envelope.blob.as_ref().is_some_and(|blob| blob.bytes.len() > limits.blob_bytes_max) {
+            from.hit(Limit::BlobBytes);
             return Err(CallError::TooLarge(limits.blob_bytes_max));
         }
         Ok(())
     }
 
-    /// Sends a request in the name of `from` and waits for its response, outside of what the process itself receives.
+    /// Sends a request in the name of its sender and waits for its response, outside of what the process itself receives.
     pub(crate) async fn call(
         &self,
-        from: &Arc<Process>,
-        target: &Address,
+        ask: Ask<'_>,
         content: Content,
         blob: Option<Blob>,
         wait: Seconds,
-        send_as: SendAs,
     ) -> Result<Envelope, CallError> {
+        let answered = self.call_unseen(&ask, content, blob, wait).await;
+        match &answered {
+            Ok(response) => {
+                ask.from.counters.received(Counted::ByOthers, response);
+                ask.from.trace_in(response);
+            }
+            Err(error) => ask.from.request_failed(ask.target, ask.id, (*error).into()),
+        }
+        answered
+    }
+
+    async fn call_unseen(
+        &self,
+        ask: &Ask<'_>,
+        content: Content,
+        blob: Option<Blob>,
+        wait: Seconds,
+    ) -> Result<Envelope, CallError> {
+        let Ask { from, target, send_as, id } = *ask;
         let to = self.callee(from, target, send_as)?;
         let mailbox = from.mailbox();
-        let id = self.fresh_id();
-        let response = mailbox.expect_direct(id).map_err(|_| CallError::TooManyOutstanding)?;
+        let response = mailbox.expect_direct(id).map_err(|_| {
+            from.hit(Limit::Outstanding);
+            CallError::TooManyOutstanding
+        })?;
         let _announced = Announced { mailbox: &mailbox, id };
         let envelope = Box::new(Envelope {
             id,
-            source: from.address().clone(),
             kind: Kind::Request(Some(wait)),
             content,
             blob,
             rsvp: Rsvp::Source,
             reply: from.reply_path(),
         });
-        self.check_size(&envelope)?;
-        to.mailbox().push_request(envelope).map_err(CallError::from)?;
+        self.push(from, &to, envelope)?;
         match tokio::time::timeout(wait.duration(), response).await {
             Ok(Ok(response)) => Ok(*response),
             Ok(Err(_)) | Err(_) => Err(CallError::Timeout),
         }
     }
 
-    /// Sends a request in the name of `from` that wants no response.
-    pub(crate) fn tell(
-        &self,
-        from: &Arc<Process>,
-        target: &Address,
-        content: Content,
-        blob: Option<Blob>,
-        send_as: SendAs,
-    ) -> Result<(), CallError> {
+    /// Sends a request in the name of its sender that wants no response.
+    pub(crate) fn tell(&self, ask: Ask<'_>, content: Content, blob: Option<Blob>) -> Result<(), CallError> {
+        let told = self.tell_unseen(&ask, content, blob);
+        if let Err(error) = told {
+            ask.from.request_failed(ask.target, ask.id, error.into());
+        }
+        told
+    }
+
+    fn tell_unseen(&self, ask: &Ask<'_>, content: Content, blob: Option<Blob>) -> Result<(), CallError> {
+        let Ask { from, target, send_as, id } = *ask;
         let to = self.callee(from, target, send_as)?;
         let envelope = Box::new(Envelope {
-            id: self.fresh_id(),
-            source: from.address().clone(),
+            id,
             kind: Kind::Request(None),
             content,
             blob,
             rsvp: Rsvp::Nobody,
             reply: from.reply_path(),
         });
-        self.check_size(&envelope)?;
-        to.mailbox().push_request(envelope).map_err(CallError::from)
+        self.push(from, &to, envelope)
+    }
+
+    /// Puts a request into a mailbox that has room; nothing waits here.
+    fn push(&self, from: &Process, to: &Process, envelope: Box<Envelope>) -> Result<(), CallError> {
+        self.check_size(from, &envelope)?;
+        let bytes = envelope.bytes();
+        from.trace_out(to.address(), &envelope);
+        let mailbox = to.mailbox();
+        if let Err(refused) = mailbox.push_request(envelope) {
+            match &refused {
+                Refused::Full(_) => to.hit(mailbox.full_of()),
+                Refused::TooLarge(_) => from.hit(Limit::MailboxBytes),
+                Refused::Closed(_) => {}
+            }
+            return Err(refused.into());
+        }
+        from.counters.sent(Counted::ByOthers, bytes);
+        Ok(())
     }
 
     /// An id for a request that no session sends: a keyed hash of a counter, so nobody can guess it.
-    fn fresh_id(&self) -> MessageId {
+    pub(crate) fn fresh_id(&self) -> MessageId {
         MessageId::new(self.inner.id_key.hash_one(self.inner.next_id.fetch_add(1, Ordering::Relaxed)))
     }
 
@@ -297,79 +410,19 @@ impl Kernel {
         let to = self.find(target.process()).ok_or(CallError::NoSuchProcess)?;
         if send_as == SendAs::Owner || self.may_send(from, &to) { Ok(to) } else { Err(CallError::NotAllowed) }
     }
+}
 
-    /// Gives a process or module capabilities, signed by this node; all or none, durable when it returns. Those whose
-    /// params are not JSON are left out. An unknown holder gets nothing. A holder that may not hold that many is an
-    /// error.
-    pub async fn grant(&self, holder: &ProcessId, capabilities: Vec<Capability>) -> Result<(), StoreError> {
-        let Some(process) = self.find(holder) else { return Ok(()) };
-        let signed: Vec<_> =
-            capabilities.into_iter().filter_map(|capability| self.authority().sign(capability)).collect();
-        let mut added = Vec::new();
-        let stored = self
-            .commit(|| {
-                if !self.is_current(&process) {
-                    return Ok(Vec::new());
-                }
-                let mut changes = Vec::new();
-                for capability in signed {
-                    match self.give(&process, &capability, Origin::Granted) {
-                        Ok(None) => {}
-                        Ok(Some(change)) => {
-                            added.push(capability);
-                            changes.push(change);
-                        }
-                        Err(full) => return Err(full),
-                    }
-                }
-                Ok(changes)
-            })
-            .await;
-        if stored.is_err() {
-            // What was not acknowledged must not be usable either.
-            for capability in &added {
-                process.remove_capability(capability.key());
-            }
+impl From<CallError> for FailureReason {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NoSuchProcess => Self::NoSuchProcess,
+            CallError::NotAllowed => Self::NotAllowed,
+            CallError::MailboxFull => Self::MailboxFull,
+            CallError::TooLarge(_) => Self::TooLarge,
+            CallError::TooManyOutstanding => Self::TooManyOutstanding,
+            CallError::Timeout => Self::Timeout,
+            CallError::Offline => Self::Offline,
         }
-        stored
-    }
-
-    /// Adds a capability in memory. `None` when the process holds it already.
-    pub(crate) fn give(
-        &self,
-        process: &Process,
-        capability: &CapabilityRef,
-        origin: Origin,
-    ) -> Result<Option<Change>, StoreError> {
-        let max = self.limits().capabilities_max;
-        match process.add_capability(Arc::clone(capability), origin.clone(), max) {
-            Added::New => {
-                let (holder, capability) = (process.id().clone(), Arc::clone(capability));
-                Ok(Some(Change::PutCapability(StoredCapability { holder, capability, origin })))
-            }
-            Added::Known => Ok(None),
-            Added::Full => Err(StoreError {
-                action: format!("giving {:?} to {}", capability.capability(), process.id()),
-                reason: format!("it holds {max} capabilities, which are the most a process may"),
-            }),
-        }
-    }
-
-    /// Takes capabilities from a process; durable when it returns. Tells whether there is such a process.
-    pub(crate) async fn drop_capabilities(
-        &self,
-        holder: &ProcessId,
-        capabilities: &[Capability],
-    ) -> Result<bool, StoreError> {
-        let Some(process) = self.find(holder) else { return Ok(false) };
-        let keys: Vec<_> = capabilities.iter().filter_map(Capability::key).collect();
-        self.commit(|| {
-            let removed = keys.into_iter().filter(|key| process.remove_capability(key));
-            let changes: Vec<_> = removed.map(|key| Change::RemoveCapability { holder: holder.clone(), key }).collect();
-            Ok::<_, StoreError>(if self.is_current(&process) { changes } else { Vec::new() })
-        })
-        .await?;
-        Ok(true)
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+pub use wharf_types::kernel::{Crash, Exit};
+
 use crate::envelope::Payload;
 use crate::session::Session;
 
@@ -18,27 +20,6 @@ pub enum PrepareError {
     Internal(String),
 }
 
-/// How a life of a process ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// `init` returned.
-    Returned,
-    /// The guest trapped; the text has the reason and what it wrote to stderr.
-    Trapped(String),
-    /// It never came to `init`.
-    FailedToStart(String),
-}
-
-impl std::fmt::Display for Exit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Returned => f.write_str("returned"),
-            Self::Trapped(reason) => write!(f, "trapped: {reason}"),
-            Self::FailedToStart(reason) => write!(f, "failed to start: {reason}"),
-        }
-    }
-}
-
 /// Compiles and links components.
 pub trait Launcher: Send + Sync + 'static {
     /// Makes a component ready to start, once per content.
@@ -47,7 +28,7 @@ pub trait Launcher: Send + Sync + 'static {
 
 /// A component that is ready to start.
 pub trait Prepared: Send + Sync + 'static {
-    /// Runs one life of a process. Dropping the future ends it at once.
+    /// Runs one life of a process. Dropping the future ends it: at once if it waits, else at the next tick.
     fn run(self: Arc<Self>, session: Session) -> BoxFuture<'static, Exit>;
 }
 
@@ -55,4 +36,18 @@ pub trait Prepared: Send + Sync + 'static {
 pub trait ComponentSource: Send + Sync + 'static {
     /// The bytes at `handle`, a path in the vfs.
     fn read(&self, handle: &str) -> BoxFuture<'_, Result<Vec<u8>, std::io::Error>>;
+}
+
+/// What a process runs, as far as it could be loaded.
+#[derive(Clone)]
+pub(crate) enum Program {
+    /// It can start.
+    Ready(Arc<dyn Prepared>),
+    /// Its component could not be loaded when the node came up.
+    Broken {
+        /// Why not.
+        problem: String,
+        /// Where to look for it again.
+        components: Arc<dyn ComponentSource>,
+    },
 }

@@ -1,21 +1,28 @@
 //! Creating, starting, killing and restoring processes.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use dashmap::mapref::entry::Entry;
 use futures_util::{StreamExt, stream};
-use wharf_types::kernel::{KernelResponse, ProcessPhase};
+use wharf_types::events::Happening;
+use wharf_types::kernel::{EndedProcess, Exit, KernelResponse, LastExit, ProcessPhase};
 use wharf_types::{Address, Capability, OnExit, ProcessId};
 
-use crate::capability::{CapabilityRef, Origin};
+use crate::capability::CapabilityRef;
+use crate::census::Parent;
+use crate::ended;
 use crate::envelope::Payload;
+use crate::grants::{Gift, Given, NotGiven};
 use crate::kernel::Kernel;
-use crate::launcher::{ComponentSource, PrepareError, Prepared};
+use crate::launcher::{ComponentSource, PrepareError, Prepared, Program};
+use crate::limit_hits::Limit;
+use crate::limits::Limits;
 use crate::module::Access;
-use crate::persistence::{Change, StoreError, StoredCapability, StoredProcess};
+use crate::persistence::{Change, StoreError, StoredProcess};
 use crate::process::{Guest, Kept, Process};
 use crate::supervisor::supervise;
+use crate::sync::Mutex;
 
 /// Components read and compiled at the same time while the node boots.
 const RESTORED_AT_ONCE: usize = 16;
@@ -34,6 +41,8 @@ pub struct NewProcess {
     /// Who may send it messages.
     pub access: Access,
     pub(crate) kept: Kept,
+    /// Whose child it is, if it is one.
+    pub(crate) parent: Option<Parent>,
 }
 
 impl NewProcess {
@@ -45,7 +54,7 @@ impl NewProcess {
         on_exit: OnExit,
         access: Access,
     ) -> Self {
-        Self { id, wasm_bytes_handle, wit_version, on_exit, access, kept: Kept::AcrossBoots }
+        Self { id, wasm_bytes_handle, wit_version, on_exit, access, kept: Kept::AcrossBoots, parent: None }
     }
 
     fn stored(&self) -> StoredProcess {
@@ -58,16 +67,19 @@ impl NewProcess {
         }
     }
 
-    fn into_process(self, kernel: &Kernel, prepared: Option<Arc<dyn Prepared>>) -> Process {
+    fn into_process(self, kernel: &Kernel, program: Program) -> Process {
+        let limits = kernel.limits_of(&self.id);
         let guest = Guest {
             wasm_bytes_handle: self.wasm_bytes_handle,
             wit_version: self.wit_version,
             on_exit: Mutex::new(self.on_exit),
-            prepared,
+            program,
+            parent: self.parent,
             kept: Mutex::new(self.kept),
         };
         let address = Address::new(kernel.node().clone(), self.id);
-        Process::new(address, self.access, Some(guest), kernel.limits(), kernel.stop().child_token())
+        let seen = Arc::clone(kernel.seen());
+        Process::new(address, self.access, Some(guest), limits, seen, kernel.stop().child_token())
     }
 }
 
@@ -83,6 +95,12 @@ pub enum InitializeError {
     /// There are too many processes.
     #[error("the node runs {0} processes already, which is the most it may")]
     TooMany(usize),
+    /// There are too many processes of its package.
+    #[error("its package runs {0} processes already, which is the most a package may")]
+    TooManyOfPackage(usize),
+    /// Its parent has too many children.
+    #[error("its parent has {0} children already, which is the most a process may")]
+    TooManyChildren(usize),
     /// Its component cannot be run here.
     #[error("the component cannot be run: {0}")]
     Component(#[from] PrepareError),
@@ -117,81 +135,118 @@ impl Kernel {
         if self.is_alive(&new.id) {
             return Err(InitializeError::Exists(new.id));
         }
-        self.check_room()?;
+        self.check_room(&new.id, &self.limits_of(&new.id), new.parent.as_ref(), initializer)?;
         let prepared = self.launcher().prepare(component).await?;
         let stored = new.stored();
-        let process = Arc::new(new.into_process(self, Some(prepared)));
-        let own = Capability::messaging(process.address().clone());
-        let to_initializer = self.authority().sign(own.clone());
-        let first = self.first_capabilities(own, given, initializer);
-        let mut told_initializer = false;
+        let process = Arc::new(new.into_process(self, Program::Ready(prepared)));
+        let own = self.authority().sign(Capability::messaging(process.address().clone()));
+        let own = own.ok_or_else(|| InitializeError::BadId(process.id().clone()))?;
+        let gifts = self.first_gifts(&own, given, initializer);
+        let mut told_initializer = None;
         let created = self
             .commit(|| {
-                self.put_in_table(&process)?;
+                self.put_in_table(&process, initializer)?;
+                process.tell(Happening::Created);
                 let mut changes = Vec::new();
                 if process.is_kept() {
+                    // What the store could not remove of an earlier one must not become this one's.
+                    changes.push(Change::RemoveProcess(process.id().clone()));
                     changes.push(Change::PutProcess(stored));
                 }
-                for capability in &first {
-                    changes.extend(self.give(&process, capability, Origin::Granted)?);
+                let give = |to: &Process, gift| match self.give(to, gift) {
+                    Ok(given) => Ok(given),
+                    Err(full @ NotGiven::Full(..)) => Err(full.while_giving_to(to.id())),
+                    Err(refused) => {
+                        tracing::warn!(process = %process.id(), "it was not given a capability: {refused}");
+                        Ok(None)
+                    }
+                };
+                for gift in gifts {
+                    changes.extend(give(&process, gift)?.as_ref().map(Given::change));
                 }
-                let initializer = initializer.filter(|initializer| self.is_current(initializer));
-                if let (Some(initializer), Some(capability)) = (initializer, &to_initializer) {
-                    let change = self.give(initializer, capability, Origin::Granted)?;
-                    told_initializer = change.is_some();
-                    changes.extend(change);
+                if let Some(initializer) = initializer.filter(|initializer| self.is_current(initializer)) {
+                    told_initializer = give(initializer, Gift::Granted(own))?;
+                    changes.extend(told_initializer.as_ref().map(Given::change));
                 }
                 Ok(changes)
             })
             .await;
         if created.is_err() {
-            self.take_from_table(&process);
             process.stop.cancel();
             process.mailbox().close();
-            if let (true, Some(initializer), Some(capability)) = (told_initializer, initializer, &to_initializer) {
-                initializer.remove_capability(capability.key());
+            self.in_order(|| {
+                if self.take_from_table(&process, None) {
+                    process.tell(Happening::Gone);
+                }
+            });
+            if let (Some(told), Some(initializer)) = (told_initializer, initializer) {
+                self.take_back(initializer, vec![told]).await;
             }
         }
         created
     }
 
-    /// What a process starts with: what its initializer holds with the signature that it has, the rest signed here.
-    fn first_capabilities(
+    /// What a process starts with: the right to message itself, and what its initializer hands on. What that neither
+    /// holds nor issues is left out. Only the node itself gives without an initializer.
+    fn first_gifts(
         &self,
-        own: Capability,
+        own: &CapabilityRef,
         given: Vec<Capability>,
         initializer: Option<&Arc<Process>>,
-    ) -> Vec<CapabilityRef> {
-        let signed = |capability: Capability| -> Option<CapabilityRef> {
-            let held = initializer.and_then(|initializer| initializer.held(&capability.key()?));
-            held.or_else(|| self.authority().sign(capability))
+    ) -> Vec<Gift> {
+        let gift = |capability: Capability| match initializer {
+            Some(initializer) => self.attachable(initializer, capability).map(Gift::HandedOn),
+            None => self.authority().sign(capability).map(Gift::Granted),
         };
-        std::iter::once(own).chain(given).filter_map(signed).collect()
+        std::iter::once(Gift::Granted(Arc::clone(own))).chain(given.into_iter().filter_map(gift)).collect()
     }
 
-    fn check_room(&self) -> Result<(), InitializeError> {
-        let max = self.limits().processes_max;
-        if self.guests().load(Ordering::Relaxed) >= max { Err(InitializeError::TooMany(max)) } else { Ok(()) }
+    fn check_room(
+        &self,
+        id: &ProcessId,
+        limits: &Limits,
+        parent: Option<&Parent>,
+        initializer: Option<&Arc<Process>>,
+    ) -> Result<(), InitializeError> {
+        self.census().check(id, limits, parent, self.limits().processes_max).map_err(|no_room| {
+            match initializer {
+                Some(initializer) => initializer.hit(no_room.limit),
+                None => self.hit(self.address().process(), no_room.limit),
+            }
+            match no_room.limit {
+                Limit::Children => InitializeError::TooManyChildren(no_room.max),
+                Limit::PackageProcesses => InitializeError::TooManyOfPackage(no_room.max),
+                _ => InitializeError::TooMany(no_room.max),
+            }
+        })
     }
 
     /// Only called in [`Kernel::commit`], one at a time, so that neither an id nor the last place is given twice.
-    fn put_in_table(&self, process: &Arc<Process>) -> Result<(), InitializeError> {
+    fn put_in_table(&self, process: &Arc<Process>, initializer: Option<&Arc<Process>>) -> Result<(), InitializeError> {
+        if self.is_alive(process.id()) {
+            return Err(InitializeError::Exists(process.id().clone()));
+        }
+        // Before the place in the table is locked: who is told of a limit is looked up there.
+        self.check_room(process.id(), process.limits(), process.parent(), initializer)?;
         match self.table().entry(process.id().clone()) {
             Entry::Occupied(_) => Err(InitializeError::Exists(process.id().clone())),
             Entry::Vacant(slot) => {
-                self.check_room()?;
                 slot.insert(Arc::clone(process));
-                self.guests().fetch_add(1, Ordering::Relaxed);
+                self.census().add(process.id(), process.parent());
                 Ok(())
             }
         }
     }
 
-    /// Removes this very process; another one with its id stays. Tells whether it was there.
-    fn take_from_table(&self, process: &Arc<Process>) -> bool {
+    /// Removes this very process; another one with its id stays. Tells whether it was there. How it ended is remembered.
+    fn take_from_table(&self, process: &Arc<Process>, last: Option<LastExit>) -> bool {
         let was_there = self.table().remove_if(process.id(), |_, entry| Arc::ptr_eq(entry, process)).is_some();
         if was_there {
-            self.guests().fetch_sub(1, Ordering::Relaxed);
+            self.census().remove(process.id(), process.parent());
+            if let Some(last) = last {
+                let restarts = process.status().restarts;
+                self.ended().push(EndedProcess { id: process.id().clone(), restarts, last });
+            }
         }
         was_there
     }
@@ -199,13 +254,20 @@ impl Kernel {
     /// Calls `init` of a process that was created and does not run yet.
     pub fn run(&self, id: &ProcessId) -> KernelResponse {
         let Some(process) = self.find(id) else { return KernelResponse::RunProcessError };
-        let Some(prepared) = process.guest.as_ref().and_then(|guest| guest.prepared.clone()) else {
+        let Some(program) = process.guest.as_ref().map(|guest| guest.program.clone()) else {
             return KernelResponse::RunProcessError;
         };
-        if !process.advance(ProcessPhase::Initialized, ProcessPhase::Running) {
+        let phase = match program {
+            Program::Ready(_) => ProcessPhase::Running,
+            Program::Broken { .. } => ProcessPhase::Failed,
+        };
+        if !process.advance(ProcessPhase::Initialized, phase) {
             return KernelResponse::RunProcessError;
         }
-        self.tasks().spawn(supervise(self.clone(), process, prepared));
+        if phase == ProcessPhase::Running {
+            process.tell(Happening::Running);
+        }
+        self.tasks().spawn(supervise(self.clone(), process, program));
         KernelResponse::StartedProcess
     }
 
@@ -213,44 +275,41 @@ impl Kernel {
     pub async fn kill(&self, id: &ProcessId, revocation: Revocation) -> Result<bool, StoreError> {
         match self.find(id) {
             Some(process) if !process.is_module() => {
-                self.remove(&process, revocation).await?;
+                self.remove(&process, revocation, ended::now(Exit::Killed)).await?;
                 tracing::info!(process = %id, "killed");
                 Ok(true)
             }
-            _ => Ok(false),
+            // Nor is there one in the store when this returns: to remove it may have failed before.
+            _ => self.commit(|| Ok(Vec::new())).await.map(|()| false),
         }
     }
 
     /// Takes a process out of the table and the store and ends its task.
-    pub(crate) async fn remove(&self, process: &Arc<Process>, revocation: Revocation) -> Result<(), StoreError> {
+    pub(crate) async fn remove(
+        &self,
+        process: &Arc<Process>,
+        revocation: Revocation,
+        last: LastExit,
+    ) -> Result<(), StoreError> {
         process.mailbox().close();
         process.stop.cancel();
+        let happening = if last.exit == Exit::Killed { Happening::Killed } else { Happening::Gone };
         self.commit(|| {
             let mut changes = Vec::new();
-            if !self.take_from_table(process) {
+            if !self.take_from_table(process, Some(last)) {
                 return Ok(changes);
             }
+            process.tell(happening);
             if process.is_kept() {
                 changes.push(Change::RemoveProcess(process.id().clone()));
             }
-            if revocation == Revocation::Revoke {
-                changes.extend(self.revoke_issued_by(process.address()));
+            match revocation {
+                Revocation::Revoke => self.revoke_issued_by(process, &mut changes),
+                Revocation::Keep => process.set_ended(),
             }
             Ok(changes)
         })
         .await
-    }
-
-    /// Takes everything that `issuer` issued from everybody.
-    fn revoke_issued_by(&self, issuer: &Address) -> Vec<Change> {
-        let holders: Vec<_> = self.table().iter().map(|entry| Arc::clone(entry.value())).collect();
-        let mut changes = Vec::new();
-        for holder in holders {
-            let keys = holder.revoke_from(issuer);
-            let holder = holder.id();
-            changes.extend(keys.into_iter().map(|key| Change::RemoveCapability { holder: holder.clone(), key }));
-        }
-        changes
     }
 
     /// Changes what happens when a process ends; durable when it returns. `false` when there is no such process.
@@ -266,6 +325,7 @@ impl Kernel {
         };
         let before = process.on_exit();
         let asks_to_last = !matches!(on_exit, OnExit::None);
+        let mut is_newly_kept = false;
         let changed = self
             .commit(|| {
                 process.set_on_exit(on_exit);
@@ -274,8 +334,10 @@ impl Kernel {
                     return Ok::<_, StoreError>(Vec::new());
                 }
                 let mut changes = Vec::new();
-                if asks_to_last && process.keep() {
-                    changes = self.capabilities_around(&process);
+                if asks_to_last && process.set_kept(Kept::AcrossBoots) {
+                    is_newly_kept = true;
+                    changes.push(Change::RemoveProcess(process.id().clone()));
+                    changes.extend(self.capabilities_around(&process));
                 }
                 if process.is_kept() {
                     changes.push(Change::PutProcess(stored));
@@ -285,96 +347,73 @@ impl Kernel {
             .await;
         if changed.is_err() {
             process.set_on_exit(before);
+            if is_newly_kept {
+                process.set_kept(Kept::UntilShutdown);
+            }
         }
         changed.map(|()| true)
     }
 
-    /// What a process holds and what others hold of it, for a process that was not stored so far.
-    fn capabilities_around(&self, process: &Arc<Process>) -> Vec<Change> {
-        let holders: Vec<_> = self.table().iter().map(|entry| Arc::clone(entry.value())).collect();
-        let mut changes = Vec::new();
-        for holder in holders {
-            let held = holder.all_held_with_origin().into_iter();
-            let of_process = |capability: &CapabilityRef| {
-                Arc::ptr_eq(&holder, process) || capability.capability().issuer == *process.address()
-            };
-            changes.extend(held.filter(|(capability, _)| of_process(capability)).map(|(capability, origin)| {
-                Change::PutCapability(StoredCapability { holder: holder.id().clone(), capability, origin })
-            }));
-        }
-        changes
-    }
-
     /// Brings back what the store has: capabilities of everyone, and guest processes, which start. A process whose
-    /// component cannot be loaded keeps its record and capabilities and is shown as failed.
-    pub async fn restore(&self, components: &dyn ComponentSource) -> Result<usize, StoreError> {
+    /// component cannot be loaded has failed to start, and goes through its on-exit behaviour; one without any keeps its
+    /// record and capabilities for the next boot, since what failed is the node. Returns how many were loaded.
+    pub async fn restore(&self, components: Arc<dyn ComponentSource>) -> Result<usize, StoreError> {
         let stored = self.persistence().load().await?;
-        let count = stored.processes.len();
-        let loaded: Vec<_> = stream::iter(stored.processes)
-            .map(|record| async {
-                let prepared = self.load(components, &record).await;
-                (record, prepared)
+        // Many processes run the same component: it is read once.
+        let handles: HashSet<_> = stored.processes.iter().map(|record| record.wasm_bytes_handle.clone()).collect();
+        let loaded: HashMap<_, _> = stream::iter(handles)
+            .map(|handle| async {
+                let loaded = self.load(&*components, &handle).await;
+                (handle, loaded)
             })
             .buffer_unordered(RESTORED_AT_ONCE)
             .collect()
             .await;
-        let mut runnable = Vec::with_capacity(count);
-        for (record, prepared) in loaded {
-            if self.put_back(record, prepared, &mut runnable).is_none() {
+        let mut restored = Vec::with_capacity(stored.processes.len());
+        let mut runnable = 0;
+        for record in stored.processes {
+            let loaded = loaded.get(&record.wasm_bytes_handle).cloned();
+            let loaded = loaded.unwrap_or_else(|| Err("its component was not read".to_owned()));
+            runnable += usize::from(loaded.is_ok());
+            let id = record.id.clone();
+            let program = match loaded {
+                Ok(prepared) => Program::Ready(prepared),
+                Err(problem) => Program::Broken { problem, components: Arc::clone(&components) },
+            };
+            if self.put_back(record, program).is_some() {
+                restored.push(id);
+            } else {
                 tracing::error!("a stored process has the id of one of the node's own modules; it was left out");
             }
         }
-        for StoredCapability { holder, capability, origin } in stored.capabilities {
-            if let Some(process) = self.find(&holder) {
-                process.add_capability(capability, origin, usize::MAX);
-            }
-        }
-        for id in &runnable {
+        self.restore_capabilities(stored.capabilities);
+        for id in &restored {
             self.run(id);
         }
-        Ok(runnable.len())
+        Ok(runnable)
     }
 
-    async fn load(
+    /// Reads and compiles a component.
+    pub(crate) async fn load(
         &self,
         components: &dyn ComponentSource,
-        record: &StoredProcess,
+        handle: &str,
     ) -> Result<Arc<dyn Prepared>, String> {
-        let handle = &record.wasm_bytes_handle;
         let bytes = components.read(handle).await.map_err(|error| format!("reading {handle}: {error}"))?;
         self.launcher().prepare(Arc::new(bytes)).await.map_err(|error| format!("loading {handle}: {error}"))
     }
 
-    fn put_back(
-        &self,
-        record: StoredProcess,
-        prepared: Result<Arc<dyn Prepared>, String>,
-        runnable: &mut Vec<ProcessId>,
-    ) -> Option<()> {
+    fn put_back(&self, record: StoredProcess, program: Program) -> Option<()> {
         let access = if record.public { Access::Public } else { Access::Capability };
         let id = record.id.clone();
         let new =
             NewProcess::installed(record.id, record.wasm_bytes_handle, record.wit_version, record.on_exit, access);
-        let (prepared, problem) = match prepared {
-            Ok(prepared) => (Some(prepared), None),
-            Err(problem) => (None, Some(problem)),
-        };
-        let process = new.into_process(self, prepared);
-        match problem {
-            None => runnable.push(id.clone()),
-            Some(problem) => {
-                tracing::error!(process = %id, "it was not started: {problem}");
-                process.update_status(|status| {
-                    status.phase = ProcessPhase::Failed;
-                    status.last_exit = Some(problem);
-                });
-            }
-        }
-        match self.table().entry(id) {
+        let process = new.into_process(self, program);
+        match self.table().entry(id.clone()) {
             Entry::Occupied(_) => None,
             Entry::Vacant(slot) => {
                 slot.insert(Arc::new(process));
-                self.guests().fetch_add(1, Ordering::Relaxed);
+                self.census().add(&id, None);
                 Some(())
             }
         }

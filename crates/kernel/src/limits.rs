@@ -1,11 +1,16 @@
-//! Every bound of the kernel, in one place. Reaching one gives an error to whoever caused it.
+//! Every bound of the kernel, in one place. Reaching one gives an error to whoever caused it, and is counted, see
+//! [`crate::LimitHits`].
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use wharf_types::{PackageId, ProcessId};
 
-/// Bounds that hold for each process. In `wharf.toml` they are the table `[limits]`, by the same names.
-#[derive(Clone, Debug, Deserialize)]
+/// Bounds that hold for each process, and those of the node. In `wharf.toml` they are the table `[limits]`, by the same
+/// names; `[packages."<package>:<publisher>".limits]` has others for the processes of one package.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Requests waiting in one mailbox.
@@ -22,12 +27,24 @@ pub struct Limits {
     pub blob_bytes_max: usize,
     /// Capabilities one process may hold.
     pub capabilities_max: usize,
+    /// Hands a capability may go through before somebody keeps it.
+    pub capability_path_max: usize,
     /// Capabilities attached to one message.
     pub attached_capabilities_max: usize,
     /// Bytes of one process's saved state.
     pub state_bytes_max: usize,
     /// Guest processes on the node.
     pub processes_max: usize,
+    /// Guest processes of one package.
+    pub package_processes_max: usize,
+    /// Children of one process that run at the same time, of those it started since the node came up.
+    pub children_max: usize,
+    /// Bytes that one process may print in a second. Lines over it are dropped, and the log says how many.
+    pub printed_bytes_per_s_max: u64,
+    /// Lines about one process, caused by what it does, that the node itself writes to the log in a second.
+    pub notices_per_s_max: u64,
+    /// Processes that are gone of which the end is remembered.
+    pub ended_max: usize,
     /// Requests a module works on or has taken in, over all callers.
     pub module_requests_max: usize,
     /// Requests of one caller that wait while a module handles an earlier one of it.
@@ -38,9 +55,32 @@ pub struct Limits {
     pub timers_max: usize,
     /// Milliseconds a sender that expects no response waits for room in a full mailbox.
     pub full_mailbox_wait_ms: u64,
+    /// Events that are kept for readers.
+    pub events_max: usize,
+    /// Processes that are traced at the same time.
+    pub traces_max: usize,
+    /// Messages that are kept of each traced process.
+    pub trace_lines_max: usize,
+    /// Bytes that are kept of each body in a trace.
+    pub trace_body_bytes_max: usize,
+    /// Readers that wait for an event or a traced message at the same time.
+    pub watchers_max: usize,
 }
 
 impl Limits {
+    /// Those that hold for the node as a whole, so that a package cannot have others.
+    pub const NODE_WIDE: &[&str] = &[
+        "processes_max",
+        "ended_max",
+        "module_requests_max",
+        "timers_max",
+        "events_max",
+        "traces_max",
+        "trace_lines_max",
+        "trace_body_bytes_max",
+        "watchers_max",
+    ];
+
     pub(crate) fn full_mailbox_wait(&self) -> Duration {
         Duration::from_millis(self.full_mailbox_wait_ms)
     }
@@ -56,14 +96,57 @@ impl Default for Limits {
             body_bytes_max: 16 << 20,
             blob_bytes_max: 256 << 20,
             capabilities_max: 4_096,
+            capability_path_max: 32,
             attached_capabilities_max: 256,
             state_bytes_max: 64 << 20,
             processes_max: 20_000,
+            package_processes_max: 16_384,
+            children_max: 16_384,
+            printed_bytes_per_s_max: 128 << 10,
+            notices_per_s_max: 20,
+            ended_max: 256,
             module_requests_max: 16_384,
             module_requests_per_caller_max: 1_024,
             timers_per_process_max: 4_096,
             timers_max: 262_144,
             full_mailbox_wait_ms: 1_000,
+            events_max: 4_096,
+            traces_max: 16,
+            trace_lines_max: 1_024,
+            trace_body_bytes_max: 4_096,
+            watchers_max: 256,
         }
+    }
+}
+
+/// The bounds of the node, and of packages that have others.
+#[derive(Clone, Debug, Default)]
+pub struct LimitBook {
+    node: Arc<Limits>,
+    packages: HashMap<PackageId, Arc<Limits>>,
+}
+
+impl LimitBook {
+    /// The bounds of the node with exceptions for packages.
+    pub fn new(node: Limits, packages: impl IntoIterator<Item = (PackageId, Limits)>) -> Self {
+        let packages = packages.into_iter().map(|(package, limits)| (package, Arc::new(limits))).collect();
+        Self { node: Arc::new(node), packages }
+    }
+
+    /// Those of the node.
+    pub(crate) fn node(&self) -> &Limits {
+        &self.node
+    }
+
+    /// Those of one process. Looked up once, when it is created.
+    pub(crate) fn of(&self, process: &ProcessId) -> Arc<Limits> {
+        let own = if self.packages.is_empty() { None } else { self.packages.get(&process.package_id()) };
+        Arc::clone(own.unwrap_or(&self.node))
+    }
+}
+
+impl From<Limits> for LimitBook {
+    fn from(limits: Limits) -> Self {
+        Self::new(limits, [])
     }
 }

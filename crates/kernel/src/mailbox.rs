@@ -11,14 +11,18 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
+use wharf_types::Address;
 
+use crate::counters::MailboxFigures;
 use crate::envelope::{Envelope, Kind, MessageId};
+use crate::limit_hits::Limit;
 use crate::limits::Limits;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Why a request was not taken; it comes back to the sender.
 #[derive(Debug)]
@@ -36,8 +40,6 @@ pub(crate) enum Refused {
 enum Waiter {
     /// The process itself, whenever it receives.
     Inbox,
-    /// The process itself, which waits for nothing else right now.
-    Awaited,
     /// One caller in the host.
     Direct(oneshot::Sender<Box<Envelope>>),
 }
@@ -49,12 +51,25 @@ struct State {
     requests: usize,
     bytes: usize,
     expected: HashMap<MessageId, Waiter>,
-    /// The response that the process waits for to the exclusion of everything else.
-    awaited: Option<Box<Envelope>>,
+    awaited: Awaited,
     receiver: Option<Waker>,
     interest: Interest,
     senders_waiting: usize,
     closed: bool,
+    /// Most messages that waited at once.
+    peak: usize,
+    /// How often a request found it full.
+    full: u64,
+}
+
+/// The response that the process waits for to the exclusion of everything else. Apart from the others: nearly every
+/// response is one, and it costs no hashing here.
+#[derive(Default)]
+enum Awaited {
+    #[default]
+    Nothing,
+    Announced(MessageId),
+    Arrived(Box<Envelope>),
 }
 
 /// What wakes the receiver.
@@ -77,6 +92,7 @@ impl State {
 
 /// See the module.
 pub(crate) struct Mailbox {
+    owner: Address,
     state: Mutex<State>,
     /// Woken when room appears or the mailbox closes.
     room: Notify,
@@ -91,8 +107,9 @@ pub(crate) struct Mailbox {
 pub(crate) struct TooManyOutstanding;
 
 impl Mailbox {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(owner: Address, limits: &Limits) -> Self {
         Self {
+            owner,
             state: Mutex::default(),
             room: Notify::new(),
             ended: CancellationToken::new(),
@@ -100,6 +117,11 @@ impl Mailbox {
             bytes_max: limits.mailbox_bytes_max,
             outstanding_max: limits.outstanding_max,
         }
+    }
+
+    /// Whose it is.
+    pub(crate) fn owner(&self) -> &Address {
+        &self.owner
     }
 
     /// The lock is held for a few pushes and pops only; a panic inside them cannot leave them half done.
@@ -118,11 +140,17 @@ impl Mailbox {
             return Err(Refused::TooLarge(envelope));
         }
         if state.requests >= self.messages_max || state.bytes.saturating_add(weight) > self.bytes_max {
+            state.full += 1;
             return Err(Refused::Full(envelope));
         }
         state.requests += 1;
         push(state, envelope, weight);
         Ok(())
+    }
+
+    /// What a mailbox that refused a request has too much of.
+    pub(crate) fn full_of(&self) -> Limit {
+        if self.lock().requests >= self.messages_max { Limit::MailboxMessages } else { Limit::MailboxBytes }
     }
 
     /// Waits until a request of `weight` bytes fits, or the mailbox is closed. Try again afterwards: others may be faster.
@@ -151,7 +179,16 @@ impl Mailbox {
     /// Announces a response that the process waits for at once with [`Mailbox::poll_awaited`]. Until then other messages
     /// stay in the queue in their order and do not wake it.
     pub(crate) fn expect_awaited(&self, id: MessageId) -> Result<(), TooManyOutstanding> {
-        self.announce(id, Waiter::Awaited)
+        let mut state = self.lock();
+        if state.expected.len() >= self.outstanding_max {
+            return Err(TooManyOutstanding);
+        }
+        if !state.closed {
+            // An earlier request with the same id was passed on; its answer now answers this one.
+            state.expected.remove(&id);
+            state.awaited = Awaited::Announced(id);
+        }
+        Ok(())
     }
 
     /// Announces a response; it goes to the caller that holds the receiver.
@@ -185,6 +222,15 @@ impl Mailbox {
         if state.closed {
             return;
         }
+        if matches!(state.awaited, Awaited::Announced(id) if id == envelope.id) {
+            state.awaited = Awaited::Arrived(envelope);
+            let receiver = state.receiver.take();
+            drop(state);
+            if let Some(waker) = receiver {
+                waker.wake();
+            }
+            return;
+        }
         let piled_up = state.bytes.saturating_add(weight) > self.bytes_max.saturating_mul(2);
         if piled_up && matches!(state.expected.get(&envelope.id), Some(Waiter::Inbox)) {
             return;
@@ -192,14 +238,6 @@ impl Mailbox {
         match state.expected.remove(&envelope.id) {
             None => {}
             Some(Waiter::Inbox) => push(state, envelope, weight),
-            Some(Waiter::Awaited) => {
-                state.awaited = Some(envelope);
-                let receiver = state.receiver.take();
-                drop(state);
-                if let Some(waker) = receiver {
-                    waker.wake();
-                }
-            }
             Some(Waiter::Direct(sender)) => {
                 drop(state);
                 // The caller may have given up meanwhile; then nobody wants the response.
@@ -237,18 +275,20 @@ impl Mailbox {
     /// The awaited response.
     pub(crate) fn poll_awaited(&self, cx: &mut Context<'_>) -> Poll<Box<Envelope>> {
         let mut state = self.lock();
-        if let Some(envelope) = state.awaited.take() {
-            return Poll::Ready(envelope);
+        match std::mem::take(&mut state.awaited) {
+            Awaited::Arrived(envelope) => Poll::Ready(envelope),
+            waited_for => {
+                state.awaited = waited_for;
+                state.wait(cx, Interest::Awaited);
+                Poll::Pending
+            }
         }
-        state.wait(cx, Interest::Awaited);
-        Poll::Pending
     }
 
     /// Stops waiting for the awaited response.
-    pub(crate) fn forget_awaited(&self, id: MessageId) {
-        let mut state = self.lock();
-        state.expected.remove(&id);
-        state.awaited = None;
+    pub(crate) fn forget_awaited(&self) {
+        let dropped = std::mem::take(&mut self.lock().awaited);
+        drop(dropped);
     }
 
     /// Takes a response out of the queue before its turn.
@@ -269,7 +309,8 @@ impl Mailbox {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let dropped = (std::mem::take(&mut state.queue), std::mem::take(&mut state.expected), state.awaited.take());
+        let dropped =
+            (std::mem::take(&mut state.queue), std::mem::take(&mut state.expected), std::mem::take(&mut state.awaited));
         (state.requests, state.bytes) = (0, 0);
         let receiver = state.receiver.take();
         drop(state);
@@ -294,12 +335,19 @@ impl Mailbox {
     pub(crate) fn len(&self) -> usize {
         self.lock().queue.len()
     }
+
+    /// What it counted.
+    pub(crate) fn figures(&self) -> MailboxFigures {
+        let state = self.lock();
+        MailboxFigures { depth: state.queue.len() as u64, peak: state.peak as u64, full: state.full }
+    }
 }
 
 /// Wakes outside the lock: the woken task may run at once on another worker and want the lock.
 fn push(mut state: MutexGuard<'_, State>, envelope: Box<Envelope>, weight: usize) {
     state.bytes = state.bytes.saturating_add(weight);
     state.queue.push_back(envelope);
+    state.peak = state.peak.max(state.queue.len());
     let receiver = if state.interest == Interest::Queue { state.receiver.take() } else { None };
     drop(state);
     if let Some(waker) = receiver {

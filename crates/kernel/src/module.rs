@@ -11,11 +11,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wharf_types::{Address, Capability};
 
-use crate::capability::CapabilityRef;
+use crate::capability::HoldingRef;
+use crate::counters::Counted;
 use crate::envelope::{Blob, Content, Envelope, Kind, ReplyPath, Rsvp, Seconds};
 use crate::kernel::Kernel;
+use crate::limits::Limits;
 use crate::persistence::StoreError;
 use crate::process::Process;
+use crate::public_id::PublicId;
 
 /// Who may send a module requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +88,7 @@ pub trait RuntimeModule: Send + Sync + 'static {
 pub struct Caller {
     kernel: Kernel,
     source: Address,
-    capabilities: Vec<CapabilityRef>,
+    capabilities: Vec<HoldingRef>,
     expects: Option<Seconds>,
     replier: Replier,
 }
@@ -98,7 +101,7 @@ impl Caller {
         };
         Self {
             kernel: kernel.clone(),
-            source: envelope.source.clone(),
+            source: envelope.source().clone(),
             capabilities: envelope.content.capabilities.clone(),
             expects,
             replier: Replier {
@@ -115,14 +118,24 @@ impl Caller {
         &self.source
     }
 
+    /// The id under which its request is shown to the owner: for the log.
+    pub fn public_id(&self) -> PublicId {
+        self.kernel.public_id(self.replier.id)
+    }
+
     /// The kernel, for what a module needs of it.
     pub fn kernel(&self) -> &Kernel {
         &self.kernel
     }
 
-    /// Capabilities attached to the request.
-    pub fn attached(&self) -> &[CapabilityRef] {
-        &self.capabilities
+    /// The bounds that the caller lives under.
+    pub fn limits(&self) -> Arc<Limits> {
+        self.kernel.limits_of(self.source.process())
+    }
+
+    /// Capabilities attached to the request that are valid now.
+    pub fn attached(&self) -> impl Iterator<Item = &HoldingRef> {
+        self.capabilities.iter().filter(|holding| holding.is_valid())
     }
 
     /// How long the caller waits for a response, if at all.
@@ -137,7 +150,9 @@ impl Caller {
 
     /// Whether the caller holds the capability `params` that this module issued.
     pub fn holds(&self, params: &str) -> bool {
-        self.kernel.holds(self.source.process(), &Capability::new(self.replier.module.address().clone(), params))
+        // Whoever has the same name on another node is somebody else.
+        self.source.node() == self.kernel.node()
+            && self.kernel.holds(self.source.process(), &Capability::new(self.replier.module.address().clone(), params))
     }
 
     /// Gives the caller capabilities that this module issues; durable when it returns.
@@ -174,24 +189,26 @@ impl Replier {
     }
 
     fn deliver(&self, content: Content, blob: Option<Blob>) {
-        self.path.mailbox.push_response(Box::new(Envelope {
+        let envelope = Box::new(Envelope {
             id: self.id,
-            source: self.module.address().clone(),
             kind: Kind::Response,
             content,
             blob,
             rsvp: Rsvp::Nobody,
             reply: self.module.reply_path(),
-        }));
+        });
+        self.module.trace_out(self.path.address(), &envelope);
+        self.module.counters.sent(Counted::ByOthers, envelope.bytes());
+        self.path.mailbox().push_response(envelope);
     }
 
     /// Whether the process that would get the answer is gone.
     pub fn is_orphaned(&self) -> bool {
-        self.path.mailbox.is_closed()
+        self.path.mailbox().is_closed()
     }
 
     /// Waits until the process that would get the answer is gone.
     pub async fn orphaned(&self) {
-        self.path.mailbox.closed().await;
+        self.path.mailbox().closed().await;
     }
 }

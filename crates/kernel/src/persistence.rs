@@ -1,9 +1,10 @@
 //! What the kernel asks of the store beneath it.
 
 use futures_util::future::BoxFuture;
+use wharf_types::metrics::StoreMetrics;
 use wharf_types::{CapabilityKey, OnExit, ProcessId};
 
-use crate::capability::{CapabilityRef, Origin};
+use crate::capability::{CapabilityRef, HoldingRef, Lineage};
 
 /// A guest process as it is stored.
 #[derive(Clone, Debug)]
@@ -28,7 +29,17 @@ pub struct StoredCapability {
     /// What, with its signature.
     pub capability: CapabilityRef,
     /// How the holder came by it.
-    pub origin: Origin,
+    pub lineage: Lineage,
+}
+
+impl From<&HoldingRef> for StoredCapability {
+    fn from(holding: &HoldingRef) -> Self {
+        Self {
+            holder: holding.holder().process().clone(),
+            capability: holding.signed().clone(),
+            lineage: holding.lineage(),
+        }
+    }
 }
 
 /// Everything that is stored, as read at boot.
@@ -84,4 +95,9 @@ pub trait Persistence: Send + Sync + 'static {
 
     /// Forgets a process's state.
     fn clear_state(&self, process: ProcessId) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// What was written so far. A store that does not count says nothing.
+    fn metrics(&self) -> StoreMetrics {
+        StoreMetrics::default()
+    }
 }

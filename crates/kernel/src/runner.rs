@@ -6,13 +6,17 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
+use wharf_types::events::Happening;
 use wharf_types::{Address, NodeName, ProcessId};
 
-use crate::envelope::{Blob, Content, Envelope, Kind, Seconds};
-use crate::kernel::{CallError, Kernel, SendAs};
+use crate::counters::Counted;
+use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Seconds};
+use crate::kernel::{Ask, CallError, Kernel, SendAs};
+use crate::limit_hits::Limit;
 use crate::mailbox::Mailbox;
 use crate::module::{Answer, Caller, Refusal, RuntimeModule};
 use crate::process::Process;
+use crate::seen::{CounterFamily, ModuleCounters, Outcome};
 
 /// A running module, for what it does on its own account.
 #[derive(Clone)]
@@ -41,7 +45,31 @@ impl ModuleHandle {
         wait: Seconds,
         send_as: SendAs,
     ) -> Result<Envelope, CallError> {
-        self.kernel.call(&self.process, target, content, blob, wait, send_as).await
+        self.request_as(self.new_request(), target, content, blob, wait, send_as).await
+    }
+
+    /// An id for a request, for those who have to know it before they send: what is to be said about a request can be
+    /// said with it also when nothing comes back.
+    pub fn new_request(&self) -> MessageId {
+        self.kernel.fresh_id()
+    }
+
+    /// [`ModuleHandle::request`] under an id of [`ModuleHandle::new_request`], which is used once.
+    pub async fn request_as(
+        &self,
+        id: MessageId,
+        target: &Address,
+        content: Content,
+        blob: Option<Blob>,
+        wait: Seconds,
+        send_as: SendAs,
+    ) -> Result<Envelope, CallError> {
+        self.kernel.call(Ask { from: &self.process, target, send_as, id }, content, blob, wait).await
+    }
+
+    /// Shows counters of the module among those of the node.
+    pub fn show_counters(&self, family: Arc<CounterFamily>) {
+        self.kernel.seen().add_family(family);
     }
 
     /// Sends a request that wants no response.
@@ -52,7 +80,19 @@ impl ModuleHandle {
         blob: Option<Blob>,
         send_as: SendAs,
     ) -> Result<(), CallError> {
-        self.kernel.tell(&self.process, target, content, blob, send_as)
+        self.tell_as(self.new_request(), target, content, blob, send_as).await
+    }
+
+    /// [`ModuleHandle::tell`] under an id of [`ModuleHandle::new_request`], which is used once.
+    pub async fn tell_as(
+        &self,
+        id: MessageId,
+        target: &Address,
+        content: Content,
+        blob: Option<Blob>,
+        send_as: SendAs,
+    ) -> Result<(), CallError> {
+        self.kernel.tell(Ask { from: &self.process, target, send_as, id }, content, blob)
     }
 }
 
@@ -61,12 +101,20 @@ impl Kernel {
     pub fn start_module<M: RuntimeModule>(&self, module: M) -> ModuleHandle {
         let address = Address::new(self.node().clone(), ProcessId::system(M::NAME));
         let stop = self.stop().child_token();
-        let process = Arc::new(Process::new(address, M::ACCESS, None, self.limits(), stop));
+        let process = Arc::new(Process::new(
+            address,
+            M::ACCESS,
+            None,
+            Arc::new(self.limits().clone()),
+            Arc::clone(self.seen()),
+            stop,
+        ));
         self.table().insert(process.id().clone(), Arc::clone(&process));
         let runner = Runner {
             kernel: self.clone(),
             mailbox: process.mailbox(),
             process: Arc::clone(&process),
+            counters: self.seen().add_module(process.id().clone()),
             module: Arc::new(module),
             waiting: HashMap::new(),
             taken: Load::default(),
@@ -113,6 +161,7 @@ struct Runner<M> {
     kernel: Kernel,
     process: Arc<Process>,
     mailbox: Arc<Mailbox>,
+    counters: Arc<ModuleCounters>,
     module: Arc<M>,
     /// Callers that are being served, with what they sent meanwhile.
     waiting: HashMap<Address, Waiting>,
@@ -144,19 +193,23 @@ impl<M: RuntimeModule> Runner<M> {
 
     /// One caller may not fill the room of all: what is over its own bound is refused.
     fn take(&mut self, envelope: Box<Envelope>) {
+        self.process.counters.received(Counted::ByOwnTask, &envelope);
+        self.process.trace_in(&envelope);
         if envelope.kind == Kind::Response {
             return;
         }
         let limits = self.kernel.limits();
-        let Some(waiting) = self.waiting.get_mut(&envelope.source) else {
+        let Some(waiting) = self.waiting.get_mut(envelope.source()) else {
             self.taken.add(&envelope);
-            self.waiting.insert(envelope.source.clone(), Waiting::default());
+            self.waiting.insert(envelope.source().clone(), Waiting::default());
             return self.work(envelope);
         };
         let over = waiting.load.requests >= limits.module_requests_per_caller_max
             || waiting.load.bytes.saturating_add(envelope.weight()) > limits.mailbox_bytes_max / 4;
         if over {
+            self.process.hit(Limit::ModuleRequests);
             let caller = Caller::new(self.kernel.clone(), Arc::clone(&self.process), &envelope);
+            self.counters.refused();
             return refuse(&*self.module, &caller, Refusal::Overloaded);
         }
         self.taken.add(&envelope);
@@ -183,35 +236,48 @@ impl<M: RuntimeModule> Runner<M> {
 
     fn work(&mut self, envelope: Box<Envelope>) {
         let (kernel, process, module) = (self.kernel.clone(), Arc::clone(&self.process), Arc::clone(&self.module));
+        let counters = Arc::clone(&self.counters);
         self.working.spawn(async move {
-            let done = Done { caller: envelope.source.clone(), weight: envelope.weight() };
+            let done = Done { caller: envelope.source().clone(), weight: envelope.weight() };
             let caller = Caller::new(kernel, process, &envelope);
+            let in_work = counters.begin();
             // A panic in a module costs the one request that caused it.
             let handled = AssertUnwindSafe(serve(&*module, caller.clone(), envelope)).catch_unwind().await;
-            if handled.is_err() {
-                tracing::error!(module = M::NAME, caller = %done.caller, "the module panicked while it handled a request");
+            in_work.end(handled.unwrap_or_else(|_| {
+                let request = caller.public_id();
+                tracing::error!(module = M::NAME, caller = %done.caller, %request, "the module panicked while it handled a request");
+                caller.kernel().seen().events.emit(&ProcessId::system(M::NAME), Happening::Panicked);
                 refuse(&*module, &caller, Refusal::Internal);
-            }
+                Outcome::Failed
+            }));
             done
         });
     }
 }
 
-async fn serve<M: RuntimeModule>(module: &M, caller: Caller, envelope: Box<Envelope>) {
+async fn serve<M: RuntimeModule>(module: &M, caller: Caller, envelope: Box<Envelope>) -> Outcome {
     if caller.source().node() != caller.kernel().node() {
-        return refuse(module, &caller, Refusal::Foreign);
+        refuse(module, &caller, Refusal::Foreign);
+        return Outcome::Failed;
     }
     let request = match serde_json::from_slice(&envelope.content.body) {
         Ok(request) => request,
-        Err(error) => return refuse(module, &caller, Refusal::Malformed(error.to_string())),
+        Err(error) => {
+            refuse(module, &caller, Refusal::Malformed(error.to_string()));
+            return Outcome::Failed;
+        }
     };
     let replier = caller.replier();
     match module.handle(caller, request, envelope.blob).await {
         Answer::Reply(response) => replier.send(json(&response), None),
         Answer::ReplyWithBlob(response, blob) => replier.send(json(&response), Some(blob)),
-        Answer::ReplyBecause(response, failure) => replier.send_because(json(&response), &failure),
+        Answer::ReplyBecause(response, failure) => {
+            replier.send_because(json(&response), &failure);
+            return Outcome::Failed;
+        }
         Answer::Later => {}
     }
+    Outcome::Handled
 }
 
 /// Runs the module's own code outside of what [`serve`]'s caller guards, so a panic in there is caught here: it must

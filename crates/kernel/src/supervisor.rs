@@ -1,51 +1,64 @@
 //! Runs the lives of one process, one after another, and does what was asked for when one ends.
+//!
+//! A life that never begins is a life: a process whose component cannot be loaded when the node comes up has failed to
+//! start, and goes through its on-exit behaviour like any other.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio_util::task::AbortOnDropHandle;
+use wharf_types::events::Happening;
 use wharf_types::kernel::ProcessPhase;
-use wharf_types::{Address, Capability, LazyLoadBlob, OnExit, Request};
+use wharf_types::{Address, LazyLoadBlob, OnExit, Request};
 
 use crate::backoff::Backoff;
+use crate::ended;
 use crate::envelope::{Blob, Content};
-use crate::kernel::{Kernel, SendAs};
-use crate::launcher::{Exit, Prepared};
+use crate::events::cut_exit;
+use crate::kernel::{Ask, Kernel, SendAs};
+use crate::launcher::{Crash, Exit, Prepared, Program};
 use crate::lifecycle::Revocation;
 use crate::process::Process;
+use crate::scheduler::Life;
 use crate::session::Session;
 
 /// Runs a process until it is gone. Ends at once when the process is stopped.
-pub(crate) async fn supervise(kernel: Kernel, process: Arc<Process>, prepared: Arc<dyn Prepared>) {
-    live_on(&kernel, &process, prepared).await;
+pub(crate) async fn supervise(kernel: Kernel, process: Arc<Process>, program: Program) {
+    live_on(&kernel, &process, program).await;
     // Whoever stopped the process closed its mailbox, but perhaps just before another life began with a new one.
     // Only this task makes new ones, so this is the last.
     process.mailbox().close();
 }
 
-async fn live_on(kernel: &Kernel, process: &Arc<Process>, prepared: Arc<dyn Prepared>) {
+async fn live_on(kernel: &Kernel, process: &Arc<Process>, mut program: Program) {
     let mut backoff = Backoff::new(Instant::now());
     loop {
         backoff.started(Instant::now());
-        let Some(exit) = live(kernel, process, &prepared).await else { return };
+        let exit = match &program {
+            Program::Ready(prepared) => match live(kernel, process, prepared).await {
+                Some(exit) => exit,
+                None => return,
+            },
+            Program::Broken { problem, .. } => Exit::FailedToStart(Crash::new(problem.as_str())),
+        };
         // Nothing that was sent to the life that ended may reach the next one.
         process.mailbox().close();
         tell_log(process, &exit);
-        process.update_status(|status| status.last_exit = Some(exit.to_string()));
+        process.tell(Happening::Exited { exit: cut_exit(&exit) });
+        process.update_status(|status| status.last_exit = Some(ended::now(exit)));
         match process.on_exit() {
             OnExit::Restart => {
                 process.update_status(|status| status.phase = ProcessPhase::Restarting);
                 let pause = backoff.ended(Instant::now(), jitter());
                 tokio::select! {
                     () = process.stop.cancelled() => return,
-                    () = tokio::time::sleep(pause) => {}
+                    begun = begin_again(kernel, process, program, pause) => program = begun,
                 }
-                process.renew_mailbox(kernel.limits());
-                process.update_status(|status| {
-                    status.phase = ProcessPhase::Running;
-                    status.restarts += 1;
-                });
-                tracing::info!(process = %process.id(), "starts again");
+            }
+            OnExit::None if matches!(program, Program::Broken { .. }) => {
+                // What failed is perhaps the disk. It asked for nothing, so nothing of it is given up.
+                process.update_status(|status| status.phase = ProcessPhase::Failed);
+                process.tell(Happening::Failed);
+                return;
             }
             OnExit::None => return end(kernel, process).await,
             OnExit::Requests(requests) => {
@@ -58,55 +71,77 @@ async fn live_on(kernel: &Kernel, process: &Arc<Process>, prepared: Arc<dyn Prep
     }
 }
 
+/// Waits, and makes the process ready for its next life. What could not be loaded is looked for again.
+async fn begin_again(kernel: &Kernel, process: &Process, program: Program, pause: Duration) -> Program {
+    tokio::time::sleep(pause).await;
+    let program = match (program, &process.guest) {
+        (Program::Broken { components, .. }, Some(guest)) => {
+            match kernel.load(&*components, &guest.wasm_bytes_handle).await {
+                Ok(prepared) => Program::Ready(prepared),
+                Err(problem) => Program::Broken { problem, components },
+            }
+        }
+        (program, _) => program,
+    };
+    let is_ready = matches!(program, Program::Ready(_));
+    if is_ready {
+        process.renew_mailbox();
+        tracing::info!(process = %process.id(), "starts again");
+    }
+    let mut restarts = 0;
+    process.update_status(|status| {
+        status.restarts += 1;
+        restarts = status.restarts;
+        if is_ready {
+            status.phase = ProcessPhase::Running;
+        }
+    });
+    process.tell(Happening::Restarted { restarts });
+    program
+}
+
 /// One life; `None` when it was stopped from outside.
-///
-/// It is a task of its own, so that what can end it is not looked at each time a message wakes it.
 async fn live(kernel: &Kernel, process: &Arc<Process>, prepared: &Arc<dyn Prepared>) -> Option<Exit> {
     let session = Session::new(kernel.clone(), Arc::clone(process));
-    let mut life = AbortOnDropHandle::new(tokio::spawn(Arc::clone(prepared).run(session)));
+    let mut life = Life::start(Arc::clone(prepared).run(session));
     tokio::select! {
         biased;
-        () = process.stop.cancelled() => {
-            life.abort();
-            // Whatever became of it, it is over once this returns, and what it held is free.
-            drop(life.await);
-            None
-        }
-        exit = &mut life => {
-            Some(exit.unwrap_or_else(|_| Exit::Trapped("the node failed while it ran the process".to_owned())))
-        }
+        () = process.stop.cancelled() => {}
+        exit = life.ended() => return exit,
     }
+    // Whatever became of it, it is over once this returns, and what it held is free.
+    life.end().await;
+    None
 }
 
 fn tell_log(process: &Process, exit: &Exit) {
     match exit {
-        Exit::Returned => tracing::info!(process = %process.id(), "returned"),
-        Exit::Trapped(_) | Exit::FailedToStart(_) => tracing::error!(process = %process.id(), "{exit}"),
+        Exit::Returned => tracing::info!(process = %process.id(), exit = exit.kind(), "returned"),
+        _ => tracing::error!(process = %process.id(), exit = exit.kind(), "{exit}"),
     }
 }
 
 fn send_last(kernel: &Kernel, process: &Arc<Process>, target: &Address, request: Request, blob: Option<LazyLoadBlob>) {
-    let attach = |capability: Capability| {
-        if capability.issuer == *process.address() {
-            kernel.authority().sign(capability)
-        } else {
-            process.held(&capability.key()?)
-        }
-    };
     let content = Content {
         inherit: false,
         body: Arc::new(request.body),
         metadata: request.metadata.map(Into::into),
-        capabilities: request.capabilities.into_iter().filter_map(attach).collect(),
+        capabilities: request
+            .capabilities
+            .into_iter()
+            .filter_map(|capability| kernel.attachable(process, capability))
+            .collect(),
     };
     let blob = blob.map(|blob| Blob::new(blob.mime.as_deref(), blob.bytes));
-    if let Err(error) = kernel.tell(process, target, content, blob, SendAs::Module) {
+    let ask = Ask { from: process, target, send_as: SendAs::Module, id: kernel.fresh_id() };
+    if let Err(error) = kernel.tell(ask, content, blob) {
         tracing::warn!(process = %process.id(), "its on-exit request to {target} was not sent: {error}");
     }
 }
 
 async fn end(kernel: &Kernel, process: &Arc<Process>) {
-    if let Err(error) = kernel.remove(process, Revocation::Revoke).await {
+    let Some(last) = process.status().last_exit else { return };
+    if let Err(error) = kernel.remove(process, Revocation::Revoke, last).await {
         tracing::error!(process = %process.id(), "it ended, but stays in the store: {error}");
     }
 }

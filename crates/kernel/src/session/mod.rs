@@ -10,18 +10,19 @@
 //! **The prompt** is the message that `send-response` answers. A request that wants no answer does not replace it, so
 //! a response sent afterwards still answers the request before: guests rely on that.
 
+mod alarm;
 mod receive;
 mod send;
 mod services;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use wharf_types::Address;
 
+use alarm::Alarm;
 pub use receive::Incoming;
 pub use send::{AwaitError, Misuse, OutgoingRequest, OutgoingResponse};
 pub use services::{SpawnError, SpawnRequest};
@@ -31,9 +32,11 @@ use crate::envelope::{
     Blob, Content, Envelope, FailureKind, MessageId, Payload, ReplyPath, Rsvp, Seconds, WrittenAddress,
 };
 use crate::kernel::Kernel;
+use crate::limit_hits::Limit;
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
-use crate::process::Process;
+use crate::meter::Meter;
+use crate::process::{CpuTime, Process};
 
 /// The message that a response would answer.
 #[derive(Clone, Debug)]
@@ -134,9 +137,7 @@ pub struct Session {
     /// the address: the next process at that address may be less open.
     answered: Option<(Arc<Mailbox>, u64)>,
     ids: Ids,
-    /// Wakes the process at its earliest deadline. Kept between waits: it usually stands at a deadline that was met
-    /// long before, and firing too early once costs less than arming it for each request.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
     received_count: u32,
 }
 
@@ -144,7 +145,7 @@ impl Session {
     pub(crate) fn new(kernel: Kernel, process: Arc<Process>) -> Self {
         let mailbox = process.mailbox();
         Self {
-            reply: ReplyPath { address: process.address().clone(), mailbox: Arc::clone(&mailbox) },
+            reply: ReplyPath(Arc::clone(&mailbox)),
             kernel,
             process,
             mailbox,
@@ -159,7 +160,7 @@ impl Session {
             routes: VecDeque::new(),
             answered: None,
             ids: Ids { key: RandomState::new(), next: 0 },
-            alarm: None,
+            alarm: Alarm::default(),
             received_count: 0,
         }
     }
@@ -180,7 +181,22 @@ impl Session {
 
     /// Bounds it lives under.
     pub fn limits(&self) -> &Limits {
-        self.kernel.limits()
+        self.process.limits()
+    }
+
+    /// A limit that the runtime keeps refused something.
+    pub fn hit(&self, limit: Limit) {
+        self.process.hit(limit);
+    }
+
+    /// Where the time that it computes is added up.
+    pub fn cpu(&self) -> &Arc<CpuTime> {
+        self.process.cpu()
+    }
+
+    /// Changes whenever the process comes back to receive, so that one can see whether it did.
+    pub fn turn(&self) -> u32 {
+        self.received_count
     }
 
     /// Whether the message received last brought a blob.
@@ -198,8 +214,18 @@ impl Session {
         self.last_blob.as_ref()
     }
 
+    /// Where the runtime shows what this life uses.
+    pub fn meter(&self) -> Meter {
+        Meter::new(Arc::clone(&self.process))
+    }
+
+    /// [`Session::notice`] about a message, with the id under which it is shown.
+    fn notice_about(&self, id: MessageId, text: &str) {
+        self.process.notice(Some(self.kernel.public_id(id)), text);
+    }
+
     /// Tells whoever reads the log of this process why something it asked for did not happen.
     fn notice(&self, text: &str) {
-        tracing::warn!(process = %self.process.id(), "{text}");
+        self.process.notice(None, text);
     }
 }

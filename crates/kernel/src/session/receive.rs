@@ -2,10 +2,11 @@
 
 use std::task::{Context, Poll};
 
-use std::future::Future;
 use tokio::time::Instant;
+use wharf_types::metrics::FailureReason;
 
 use super::{IdUse, Outstanding, Prompt, Session};
+use crate::counters::Counted;
 use crate::envelope::{Envelope, FailedRequest, FailureKind, Kind, Payload};
 
 /// After so many messages in a row the deadlines are looked at even though the mailbox is not empty, so that a process
@@ -69,7 +70,7 @@ impl Session {
         let Some((deadline, _)) = self.deadlines.first().copied() else {
             return Poll::Pending;
         };
-        std::task::ready!(self.poll_alarm(cx, deadline));
+        std::task::ready!(self.alarm.poll(cx, deadline));
         match self.expired() {
             Some(request) => Poll::Ready(Arrived::TimedOut(request)),
             None => Poll::Pending,
@@ -83,28 +84,13 @@ impl Session {
             return None;
         }
         self.mailbox.forget(id);
-        self.forget(id).map(Box::new)
+        let request = self.forget(id)?;
+        self.process.request_failed(&request.target, id, FailureReason::Timeout);
+        Some(Box::new(request))
     }
 
-    /// Completes at `deadline`, never earlier.
-    pub(super) fn poll_alarm(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if deadline < alarm.deadline() {
-            alarm.as_mut().reset(deadline);
-        }
-        loop {
-            std::task::ready!(alarm.as_mut().poll(cx));
-            if Instant::now() >= deadline {
-                self.alarm = None;
-                return Poll::Ready(());
-            }
-            alarm.as_mut().reset(deadline);
-        }
-    }
-
-    fn accept(&mut self, envelope: Box<Envelope>) -> Incoming {
-        self.note_blob(&envelope);
-        self.received.note(&envelope.content.capabilities, &envelope.source);
+    fn accept(&mut self, mut envelope: Box<Envelope>) -> Incoming {
+        self.note(&mut envelope);
         let mut context = None;
         match envelope.kind {
             Kind::Request(_) => {
@@ -138,8 +124,17 @@ impl Session {
         Incoming::Failed { failure: Box::new(failure), context: request.context }
     }
 
+    /// Whatever is received goes through here.
+    #[inline]
+    pub(super) fn note(&mut self, envelope: &mut Envelope) {
+        self.process.counters.received(Counted::ByOwnTask, envelope);
+        self.note_blob(envelope);
+        self.received.take_in(&mut envelope.content.capabilities);
+        self.process.trace_in(envelope);
+    }
+
     /// A message with a blob makes it the current one; one without leaves the last blob where it was.
-    pub(super) fn note_blob(&mut self, envelope: &Envelope) {
+    fn note_blob(&mut self, envelope: &Envelope) {
         self.blob_is_current = envelope.blob.is_some();
         if envelope.blob.is_some() {
             self.last_blob.clone_from(&envelope.blob);

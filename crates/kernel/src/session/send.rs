@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::time::Instant;
-use wharf_types::Capability;
+use wharf_types::metrics::FailureReason;
+use wharf_types::{Capability, IdError};
 
 use super::receive::Incoming;
 use super::{IdUse, Outstanding, Route, Session};
-use crate::capability::CapabilityRef;
+use crate::capability::HoldingRef;
+use crate::counters::Counted;
 use crate::envelope::{
     Blob, Content, Envelope, FailedRequest, FailureKind, Kind, MessageId, Payload, ReplyPath, Rsvp, Seconds,
     WrittenAddress,
 };
-use crate::mailbox::Refused;
+use crate::kernel::CallError;
+use crate::limit_hits::Limit;
+use crate::mailbox::{Mailbox, Refused};
 
 /// Targets a session remembers. More than a process usually speaks with; looking through them costs less than the table.
 const ROUTES_MAX: usize = 16;
@@ -63,7 +67,7 @@ pub enum AwaitError {
 /// Why a message did not leave.
 enum Undelivered {
     Offline,
-    Because(String),
+    Because(FailureReason, String),
 }
 
 impl Undelivered {
@@ -71,7 +75,15 @@ impl Undelivered {
     fn kind(&self) -> FailureKind {
         match self {
             Self::Offline => FailureKind::Offline,
-            Self::Because(_) => FailureKind::Timeout,
+            Self::Because(..) => FailureKind::Timeout,
+        }
+    }
+
+    /// What it is counted as.
+    fn reason(&self) -> FailureReason {
+        match self {
+            Self::Offline => FailureReason::Offline,
+            Self::Because(reason, _) => *reason,
         }
     }
 }
@@ -97,7 +109,7 @@ impl Session {
         let Some(expects) = expects else {
             let deadline = Instant::now() + self.limits().full_mailbox_wait();
             if let Err(undelivered) = self.deliver(&target, envelope, deadline).await {
-                self.explain(&target, &undelivered);
+                self.explain(id, &target, &undelivered);
             }
             return Ok(());
         };
@@ -127,7 +139,7 @@ impl Session {
                 self.outstanding.insert(id, outstanding);
             }
             Err(undelivered) => {
-                self.explain(&target, &undelivered);
+                self.explain(id, &target, &undelivered);
                 self.mailbox.forget(id);
                 self.undeliverable.push_back((outstanding, undelivered.kind()));
             }
@@ -143,13 +155,18 @@ impl Session {
         if self.undeliverable.len() >= limits.outstanding_max
             || outstanding_bytes > limits.outstanding_bytes_max.saturating_mul(2)
         {
+            self.process.hit(Limit::Outstanding);
             return Err(Misuse("the process keeps sending requests that fail, and does not receive their failures"));
         }
         if outstanding_bytes > limits.outstanding_bytes_max {
-            return Ok(Err(Undelivered::Because(format!(
-                "the requests of this process that wait for a response have {} bytes, and {} are the most they may",
-                self.outstanding_bytes, limits.outstanding_bytes_max
-            ))));
+            self.process.hit(Limit::OutstandingBytes);
+            return Ok(Err(Undelivered::Because(
+                FailureReason::TooManyOutstanding,
+                format!(
+                    "the requests of this process that wait for a response have {} bytes, and {} are the most they may",
+                    self.outstanding_bytes, limits.outstanding_bytes_max
+                ),
+            )));
         }
         Ok(self.mailbox.expect(id).map_err(|_| self.too_many_outstanding()))
     }
@@ -179,19 +196,21 @@ impl Session {
         };
         let kind = match delivered {
             Ok(()) => match self.awaited(id, deadline, inherits).await {
-                Some(response) => {
-                    self.note_blob(&response);
-                    self.received.note(&response.content.capabilities, &response.source);
+                Some(mut response) => {
+                    self.note(&mut response);
                     return Ok(Incoming::Message { envelope: response, context: None });
                 }
-                None => FailureKind::Timeout,
+                None => {
+                    self.process.request_failed(&target, id, FailureReason::Timeout);
+                    FailureKind::Timeout
+                }
             },
             Err(undelivered) => {
-                self.explain(&target, &undelivered);
+                self.explain(id, &target, &undelivered);
                 undelivered.kind()
             }
         };
-        self.mailbox.forget_awaited(id);
+        self.mailbox.forget_awaited();
         self.blob_is_current = false;
         Err(AwaitError::Failed(Box::new(FailedRequest {
             kind,
@@ -209,17 +228,14 @@ impl Session {
             return;
         };
         if !self.may_answer(&to) {
-            self.notice(&format!(
-                "a response to {} was not sent: this process holds no messaging capability for it",
-                to.address
-            ));
+            let why = "this process holds no messaging capability for it";
+            self.notice_about(id, &format!("a response to {} was not sent: {why}", to.address()));
             return;
         }
         let blob = if response.inherit { self.last_blob.clone() } else { blob };
         let capabilities = self.attachable(response.capabilities);
         let envelope = Box::new(Envelope {
             id,
-            source: self.our().clone(),
             kind: Kind::Response,
             content: Content {
                 inherit: response.inherit,
@@ -231,11 +247,13 @@ impl Session {
             rsvp: Rsvp::Nobody,
             reply: self.reply.clone(),
         });
-        if let Err(reason) = self.kernel.check_size(&envelope) {
-            self.notice(&format!("a response to {} was not sent: {reason}", to.address));
+        if let Err(reason) = self.kernel.check_size(&self.process, &envelope) {
+            self.notice_about(id, &format!("a response to {} was not sent: {reason}", to.address()));
             return;
         }
-        to.mailbox.push_response(envelope);
+        self.process.trace_out(to.address(), &envelope);
+        self.process.counters.sent(Counted::ByOwnTask, envelope.bytes());
+        to.mailbox().push_response(envelope);
     }
 
     /// Settles what a request inherits: id, blob, reply address.
@@ -255,7 +273,6 @@ impl Session {
         let capabilities = self.attachable(request.capabilities);
         let envelope = Box::new(Envelope {
             id,
-            source: self.our().clone(),
             kind: Kind::Request(request.expects),
             content: Content { inherit: request.inherit, body: request.body, metadata: request.metadata, capabilities },
             blob,
@@ -275,15 +292,12 @@ impl Session {
     }
 
     /// The capabilities among `wanted` that this process issues itself or holds.
-    fn attachable(&self, wanted: Vec<Capability>) -> Vec<CapabilityRef> {
+    fn attachable(&self, wanted: Vec<Capability>) -> Vec<HoldingRef> {
         let max = self.limits().attached_capabilities_max;
-        let attach = |capability: Capability| {
-            if capability.issuer == *self.our() {
-                self.kernel.authority().sign(capability)
-            } else {
-                self.process.held(&capability.key()?)
-            }
-        };
+        if wanted.len() > max {
+            self.process.hit(Limit::AttachedCapabilities);
+        }
+        let attach = |capability| self.kernel.attachable(&self.process, capability);
         wanted.into_iter().take(max).filter_map(attach).collect()
     }
 
@@ -294,30 +308,40 @@ impl Session {
         envelope: Box<Envelope>,
         deadline: Instant,
     ) -> Result<(), Undelivered> {
-        self.kernel.check_size(&envelope).map_err(|reason| Undelivered::Because(reason.to_string()))?;
+        let too_large = |reason: CallError| Undelivered::Because(FailureReason::TooLarge, reason.to_string());
+        self.kernel.check_size(&self.process, &envelope).map_err(too_large)?;
+        self.process.trace_out(target, &envelope);
+        let bytes = envelope.bytes();
         let mut envelope = envelope;
         let mut renewed = false;
         loop {
             let mailbox = self.route(target)?;
             let weight = envelope.weight();
             match mailbox.push_request(envelope) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.process.counters.sent(Counted::ByOwnTask, bytes);
+                    return Ok(());
+                }
                 Err(Refused::TooLarge(_)) => {
-                    return Err(Undelivered::Because("the message is larger than a mailbox".to_owned()));
+                    self.process.hit(Limit::MailboxBytes);
+                    let why = "the message is larger than a mailbox".to_owned();
+                    return Err(Undelivered::Because(FailureReason::TooLarge, why));
                 }
                 Err(Refused::Closed(back)) => {
                     // Our route led to a life that has ended; look once whether there is another.
                     self.routes.retain(|route| !Arc::ptr_eq(&route.mailbox, &mailbox));
                     if renewed {
-                        return Err(Undelivered::Because("the process has ended".to_owned()));
+                        let why = "the process has ended".to_owned();
+                        return Err(Undelivered::Because(FailureReason::NoSuchProcess, why));
                     }
                     renewed = true;
                     envelope = back;
                 }
                 Err(Refused::Full(back)) => {
+                    self.tell_full(&mailbox);
                     let ours = Arc::ptr_eq(&mailbox, &self.mailbox);
                     if ours || tokio::time::timeout_at(deadline, mailbox.wait_for_room(weight)).await.is_err() {
-                        return Err(Undelivered::Because("its mailbox is full".to_owned()));
+                        return Err(Undelivered::Because(FailureReason::MailboxFull, "its mailbox is full".to_owned()));
                     }
                     envelope = back;
                 }
@@ -325,8 +349,20 @@ impl Session {
         }
     }
 
+    /// Whether a request to `target` would be let through now: what each request asks first.
+    pub fn may_send_to(&mut self, target: &Arc<WrittenAddress>) -> bool {
+        self.route(target).is_ok()
+    }
+
+    /// The target does not keep up: that is its limit, not ours.
+    fn tell_full(&self, mailbox: &Arc<Mailbox>) {
+        if let Some(route) = self.routes.iter().find(|route| Arc::ptr_eq(&route.mailbox, mailbox)) {
+            route.process.hit(mailbox.full_of());
+        }
+    }
+
     /// The mailbox of a target that this process may send to.
-    fn route(&mut self, target: &Arc<WrittenAddress>) -> Result<Arc<crate::mailbox::Mailbox>, Undelivered> {
+    fn route(&mut self, target: &Arc<WrittenAddress>) -> Result<Arc<Mailbox>, Undelivered> {
         let epoch = self.process.epoch();
         if let Some(at) =
             self.routes.iter().position(|route| Arc::ptr_eq(&route.written, target) || route.written == *target)
@@ -339,16 +375,19 @@ impl Session {
             // Not this process; but perhaps the one that took its place.
             self.routes.remove(at);
         }
-        let address = target.resolve(self.our().node()).map_err(|error| Undelivered::Because(error.to_string()))?;
+        let no_address = |error: IdError| Undelivered::Because(FailureReason::BadAddress, error.to_string());
+        let address = target.resolve(self.our().node()).map_err(no_address)?;
         if address.node() != self.our().node() {
             let network = Capability::new(self.kernel.address().clone(), Capability::NETWORK);
             if network.key().is_none_or(|key| !self.process.holds(&key)) {
-                return Err(Undelivered::Because("this process may not use the network".to_owned()));
+                let why = "this process may not use the network".to_owned();
+                return Err(Undelivered::Because(FailureReason::NotAllowed, why));
             }
             return Err(Undelivered::Offline);
         }
         let Some(process) = self.kernel.find(address.process()) else {
-            return Err(Undelivered::Because("there is no such process".to_owned()));
+            let why = "there is no such process".to_owned();
+            return Err(Undelivered::Because(FailureReason::NoSuchProcess, why));
         };
         if !self.kernel.may_send(&self.process, &process) {
             return Err(not_allowed(target));
@@ -368,16 +407,16 @@ impl Session {
         if self
             .answered
             .as_ref()
-            .is_some_and(|(mailbox, in_epoch)| *in_epoch == epoch && Arc::ptr_eq(mailbox, &to.mailbox))
+            .is_some_and(|(mailbox, in_epoch)| *in_epoch == epoch && Arc::ptr_eq(mailbox, to.mailbox()))
         {
             return true;
         }
         let allowed = self
             .kernel
-            .find(to.address.process())
+            .find(to.address().process())
             .is_some_and(|process| process.is_module() || self.kernel.may_send(&self.process, &process));
         if allowed {
-            self.answered = Some((Arc::clone(&to.mailbox), epoch));
+            self.answered = Some((Arc::clone(to.mailbox()), epoch));
         }
         allowed
     }
@@ -386,14 +425,19 @@ impl Session {
         // An id that was passed on may have been answered already, to a request before this one.
         if inherits && let Some(response) = self.mailbox.take_queued_response(id) {
             // The answer to this request may still come. Nobody waits for it, least of all the next call like this one.
-            self.mailbox.forget_awaited(id);
+            self.mailbox.forget_awaited();
             return Some(response);
         }
+        let mut woken = false;
         std::future::poll_fn(|cx| {
             if let Poll::Ready(response) = self.mailbox.poll_awaited(cx) {
                 return Poll::Ready(Some(response));
             }
-            self.poll_alarm(cx, deadline).map(|()| None)
+            // Whatever woke us without a response may have been the alarm.
+            if !std::mem::replace(&mut woken, true) && self.alarm.is_set(cx, deadline) {
+                return Poll::Pending;
+            }
+            self.alarm.poll(cx, deadline).map(|()| None)
         })
         .await
     }
@@ -407,20 +451,28 @@ impl Session {
     }
 
     fn too_many_outstanding(&self) -> Undelivered {
-        Undelivered::Because(format!(
-            "this process waits for {} responses already, which is the most it may",
-            self.limits().outstanding_max
-        ))
+        self.process.hit(Limit::Outstanding);
+        Undelivered::Because(
+            FailureReason::TooManyOutstanding,
+            format!(
+                "this process waits for {} responses already, which is the most it may",
+                self.limits().outstanding_max
+            ),
+        )
     }
 
-    fn explain(&self, target: &WrittenAddress, undelivered: &Undelivered) {
-        match undelivered {
-            Undelivered::Offline => self.notice(&format!("a request to {target} was not sent: its node is offline")),
-            Undelivered::Because(reason) => self.notice(&format!("a request to {target} was not sent: {reason}")),
-        }
+    /// Counts a request that did not leave, and says why to who reads the log.
+    fn explain(&self, id: MessageId, target: &WrittenAddress, undelivered: &Undelivered) {
+        self.process.request_failed(target, id, undelivered.reason());
+        let why = match undelivered {
+            Undelivered::Offline => "its node is offline",
+            Undelivered::Because(_, why) => why,
+        };
+        self.notice_about(id, &format!("a request to {target} was not sent: {why}"));
     }
 }
 
 fn not_allowed(target: &WrittenAddress) -> Undelivered {
-    Undelivered::Because(format!("this process holds no messaging capability for {target}, and that is not public"))
+    let why = format!("this process holds no messaging capability for {target}, and that is not public");
+    Undelivered::Because(FailureReason::NotAllowed, why)
 }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use tracing::{Level, field};
 use wharf_types::kernel::KernelResponse;
 use wharf_types::vfs::{VfsAction, VfsRequest, VfsResponse};
 use wharf_types::{Address, Capability, OnExit, ProcessId};
 
 use super::Session;
-use crate::capability::{CapabilityRef, Origin};
 use crate::envelope::{Content, Payload, Seconds};
-use crate::kernel::{Kernel, SendAs};
+use crate::grants::{Gift, NotGiven};
+use crate::kernel::{Ask, Kernel, SendAs};
 use crate::lifecycle::{InitializeError, NewProcess};
+use crate::limit_hits::Limit;
 use crate::persistence::StoreError;
 use crate::process::{Kept, Process};
 
@@ -46,14 +48,23 @@ pub enum SpawnError {
 }
 
 impl Session {
-    /// Shows a line to whoever reads the log.
+    /// Shows a line to whoever reads the log, with the id of the request that the process handles, or handled last.
     pub fn print(&self, verbosity: u8, text: &str) {
         let process = self.process.id();
         let text = text.get(..text.floor_char_boundary(PRINTED_BYTES_MAX)).unwrap_or_default();
+        let is_shown = match verbosity {
+            0 => tracing::enabled!(target: "guest", Level::INFO),
+            1 => tracing::enabled!(target: "guest", Level::DEBUG),
+            _ => tracing::enabled!(target: "guest", Level::TRACE),
+        };
+        if !is_shown || !self.process.may_print(text.len()) {
+            return;
+        }
+        let request = self.prompt.as_ref().map(|prompt| field::display(self.kernel.public_id(prompt.id)));
         match verbosity {
-            0 => tracing::info!(target: "guest", %process, verbosity, "{text}"),
-            1 => tracing::debug!(target: "guest", %process, verbosity, "{text}"),
-            _ => tracing::trace!(target: "guest", %process, verbosity, "{text}"),
+            0 => tracing::info!(target: "guest", %process, request, verbosity, "{text}"),
+            1 => tracing::debug!(target: "guest", %process, request, verbosity, "{text}"),
+            _ => tracing::trace!(target: "guest", %process, request, verbosity, "{text}"),
         }
     }
 
@@ -76,17 +87,31 @@ impl Session {
     pub async fn set_state(&self, state: Payload) -> Result<(), StoreError> {
         let max = self.limits().state_bytes_max;
         if state.len() > max {
+            self.process.hit(Limit::StateBytes);
             return Err(StoreError {
                 action: format!("saving the state of {}", self.process.id()),
                 reason: format!("it has {} bytes, and {max} are the most a process may save", state.len()),
             });
         }
+        self.check_current("saving")?;
         self.kernel.persistence().set_state(self.process.id().clone(), state).await
     }
 
     /// Forgets the saved state.
     pub async fn clear_state(&self) -> Result<(), StoreError> {
+        self.check_current("forgetting")?;
         self.kernel.persistence().clear_state(self.process.id().clone()).await
+    }
+
+    /// A guest that was killed may compute to the end of its tick, and its id may be somebody else's by then.
+    fn check_current(&self, doing: &str) -> Result<(), StoreError> {
+        if self.kernel.is_current(&self.process) {
+            return Ok(());
+        }
+        Err(StoreError {
+            action: format!("{doing} the state of {}", self.process.id()),
+            reason: "this process was killed".to_owned(),
+        })
     }
 
     /// Everything the process holds.
@@ -94,50 +119,29 @@ impl Session {
         self.process.all_held().iter().map(|held| held.capability().clone()).collect()
     }
 
-    /// Keeps capabilities: those that were received with a message, and those the process issues itself. Anything else
-    /// would be authority out of thin air, and is left out.
+    /// Keeps capabilities: those that were received with a message and not revoked since, and those the process issues
+    /// itself. Anything else would be authority out of thin air, and is left out.
     pub async fn save_capabilities(&self, capabilities: Vec<Capability>) -> Result<(), StoreError> {
         // More than it may hold need not be looked at.
         let looked_at = capabilities.into_iter().take(self.limits().capabilities_max);
-        let savable: Vec<_> = looked_at.filter_map(|capability| self.savable(capability)).collect();
-        let mut added = Vec::new();
-        let stored = self
-            .kernel
-            .commit(|| {
-                let mut changes = Vec::new();
-                for (signed, origin) in savable {
-                    match self.kernel.give(&self.process, &signed, origin) {
-                        Ok(Some(change)) => {
-                            added.push(signed);
-                            changes.push(change);
-                        }
-                        Ok(None) => {}
-                        Err(full) => self.notice(&full.to_string()),
-                    }
-                }
-                let lasts = self.kernel.is_current(&self.process);
-                Ok(if lasts { changes } else { Vec::new() })
-            })
-            .await;
-        if stored.is_err() {
-            for signed in &added {
-                self.process.remove_capability(signed.key());
-            }
-        }
-        stored
+        let savable = looked_at.filter_map(|capability| self.savable(capability)).collect();
+        let notice = |refused: NotGiven| {
+            self.notice(&format!("a capability was not saved: {refused}"));
+            Ok(())
+        };
+        self.kernel.give_each(&self.process, savable, notice).await
     }
 
-    /// A capability with the signature that this process may keep.
-    fn savable(&self, capability: Capability) -> Option<(CapabilityRef, Origin)> {
+    fn savable(&self, capability: Capability) -> Option<Gift> {
         let key = capability.key()?;
-        if self.process.holds(&key) {
-            return None;
-        }
         if capability.issuer == *self.our() {
-            return self.kernel.authority().sign(capability).map(|signed| (signed, Origin::Issued));
+            if self.process.holds(&key) {
+                return None;
+            }
+            return self.kernel.authority().sign(capability).map(Gift::Issued);
         }
-        let found = self.received.find(&key).map(|(signed, from)| (signed, Origin::Received(from)));
-        if found.is_none() {
+        let found = self.received.find(&key).map(Gift::Received);
+        if found.is_none() && !self.process.holds(&key) {
             self.notice(&format!("{capability:?} was not saved: this process neither received nor issues it"));
         }
         found
@@ -168,8 +172,10 @@ impl Session {
             on_exit: request.on_exit,
             access: request.access,
             kept,
+            parent: Some(self.process.as_parent()),
         };
-        let mut given = self.attachable_to_child(request.request_capabilities);
+        let mut given = request.request_capabilities;
+        given.truncate(self.limits().capabilities_max);
         given.push(Capability::messaging(self.our().clone()));
         // A task of its own: a parent that is ended meanwhile must not leave a child behind that nobody runs.
         let (kernel, parent) = (self.kernel.clone(), Arc::clone(&self.process));
@@ -177,14 +183,6 @@ impl Session {
         let start = async move { start_child(&kernel, &parent, new, component, given, grants).await };
         self.kernel.tasks().spawn(start).await.unwrap_or(Err(SpawnError::NoFileAtPath))?;
         Ok(id)
-    }
-
-    /// The capabilities among `wanted` that this process may hand to a child.
-    fn attachable_to_child(&self, wanted: Vec<Capability>) -> Vec<Capability> {
-        let may = |capability: &Capability| {
-            capability.issuer == *self.our() || capability.key().is_some_and(|key| self.process.holds(&key))
-        };
-        wanted.into_iter().take(self.limits().capabilities_max).filter(may).collect()
     }
 
     /// Reads a component from the vfs in this process's own name, so that it reaches no further than the process does.
@@ -196,9 +194,11 @@ impl Session {
         let request = VfsRequest { path: path.to_owned(), action: VfsAction::Read };
         let body = serde_json::to_vec(&request).map_err(|error| refuse(error.to_string()))?;
         let vfs = Address::new(self.our().node().clone(), ProcessId::system("vfs"));
+        let id = self.kernel.fresh_id();
+        let ask = Ask { from: &self.process, target: &vfs, send_as: SendAs::Module, id };
         let reply = self
             .kernel
-            .call(&self.process, &vfs, Content::body(body), None, READ_COMPONENT, SendAs::Module)
+            .call(ask, Content::body(body), None, READ_COMPONENT)
             .await
             .map_err(|error| refuse(error.to_string()))?;
         match serde_json::from_slice(&reply.content.body) {
@@ -219,17 +219,18 @@ async fn start_child(
 ) -> Result<(), SpawnError> {
     let id = new.id.clone();
     kernel.initialize(new, component, given, Some(parent)).await.map_err(|error| {
-        tracing::warn!(process = %parent.id(), "{id} was not started: {error}");
+        parent.notice(None, &format!("{id} was not started: {error}"));
         match error {
             InitializeError::Exists(_) | InitializeError::BadId(_) => SpawnError::NameTaken,
             _ => SpawnError::NoFileAtPath,
         }
     })?;
-    let child = Address::new(kernel.node().clone(), id.clone());
-    for (holder, params) in grants {
-        let Some(holder) = holder else { continue };
-        if let Err(error) = kernel.grant(&holder, vec![Capability::new(child.clone(), params)]).await {
-            tracing::warn!(process = %parent.id(), "a capability of {id} was not granted to {holder}: {error}");
+    let child = kernel.find(&id);
+    for (holder, params) in grants.into_iter().take(kernel.limits().capabilities_max) {
+        let (Some(holder), Some(child)) = (holder, &child) else { continue };
+        let issued = Capability::new(child.address().clone(), params);
+        if let Err(error) = kernel.offer(child, &holder, vec![issued]).await {
+            parent.notice(None, &format!("a capability of {id} was not granted to {holder}: {error}"));
         }
     }
     match kernel.run(&id) {

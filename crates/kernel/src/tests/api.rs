@@ -19,6 +19,7 @@ impl Root {
         world.kernel.start_module(KernelModule { version: "1.2.3" });
         let session = world.public("root").await;
         world.grant("root", messaging("kernel:distro:sys")).await;
+        world.grant("root", Capability::new(address("kernel:distro:sys"), "{\"root\":true}")).await;
         Self { world, session }
     }
 

@@ -6,20 +6,7 @@ use super::support::*;
 use crate::Limits;
 use crate::lifecycle::Revocation;
 use crate::module::Access;
-use crate::session::{OutgoingRequest, OutgoingResponse, Session};
-
-fn attach(capabilities: Vec<Capability>) -> OutgoingRequest {
-    OutgoingRequest { capabilities, ..tell("with capabilities") }
-}
-
-async fn attached(session: &mut Session) -> Vec<Capability> {
-    let (envelope, ..) = message(session).await;
-    envelope.content.capabilities.iter().map(|signed| signed.capability().clone()).collect()
-}
-
-fn own(name: &str, params: &str) -> Capability {
-    Capability::new(address(name), params)
-}
+use crate::session::OutgoingResponse;
 
 #[tokio::test]
 async fn only_what_is_held_or_issued_is_attached() {
@@ -123,7 +110,7 @@ async fn a_full_process_is_given_nothing_and_the_giver_is_told() {
     let a = world.public("a").await;
     let list: Vec<_> = (0..3).map(|n| own("x", &n.to_string())).collect();
     let error = world.kernel.grant(&id("a"), list.clone()).await.unwrap_err();
-    assert!(error.to_string().contains("3 capabilities"), "{error}");
+    assert!(error.to_string().contains("no more than 3 capabilities"), "{error}");
     assert_eq!(a.capabilities().len(), 1);
     assert!(!list.iter().any(|capability| world.store.has_capability("a", capability)));
     world.kernel.grant(&id("a"), list[..2].to_vec()).await.unwrap();

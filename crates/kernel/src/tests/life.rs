@@ -8,7 +8,7 @@ use wharf_types::{Capability, OnExit, Request};
 
 use super::support::*;
 use crate::Limits;
-use crate::launcher::Exit;
+use crate::launcher::{Crash, Exit};
 use crate::lifecycle::{InitializeError, NewProcess, Revocation};
 use crate::module::Access;
 use crate::session::{Session, SpawnError, SpawnRequest};
@@ -120,7 +120,7 @@ async fn no_more_processes_are_created_than_there_may_be_however_many_try_at_onc
 #[tokio::test]
 async fn without_on_exit_behaviour_a_process_that_ends_is_gone() {
     let world = World::new();
-    for exit in [Exit::Returned, Exit::Trapped("why".to_owned()), Exit::FailedToStart("how".to_owned())] {
+    for exit in [Exit::Returned, Exit::Trapped(Crash::new("why")), Exit::FailedToStart(Crash::new("how"))] {
         let mut puppet = world.puppet("a");
         world.create("a", Access::Public, OnExit::None).await.unwrap();
         world.run("a");
@@ -146,13 +146,13 @@ async fn a_process_that_restarts_keeps_its_capabilities_and_waits_longer_each_ti
     for n in 0..6 {
         let (session, end) = puppet.life().await;
         assert!(session.capabilities().len() == 2, "{n}");
-        end.send(Exit::Trapped("again".to_owned())).unwrap();
+        end.send(Exit::Trapped(Crash::new("again"))).unwrap();
     }
     puppet.life().await;
     assert!(begin.elapsed() >= Duration::from_millis(50 + 100 + 200 + 400 + 800));
     let status = world.kernel.find(&id("a")).unwrap().status();
     assert_eq!((status.phase, status.restarts), (ProcessPhase::Running, 6));
-    assert_eq!(status.last_exit.as_deref(), Some("trapped: again"));
+    assert_eq!(status.last_exit.unwrap().exit, Exit::Trapped(Crash::new("again")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,7 +184,8 @@ async fn on_exit_requests_are_sent_in_the_name_of_the_process() {
     let world = World::new();
     let (mut b, mut c) = (world.public("b").await, world.private("c").await);
     let request = |text: &str| Request { body: text.as_bytes().to_vec(), ..Request::default() };
-    let with = Request { capabilities: vec![Capability::new(address("a"), "\"gift\"")], ..request("bye") };
+    // One of its own would be worth nothing: it ends with its issuer.
+    let with = Request { capabilities: vec![own("x", "\"gift\"")], ..request("bye") };
     let blob = wharf_types::LazyLoadBlob { mime: None, bytes: b"x".to_vec() };
     let requests = vec![
         (address("c"), request("not allowed"), None),
@@ -193,11 +194,12 @@ async fn on_exit_requests_are_sent_in_the_name_of_the_process() {
     ];
     let mut puppet = world.puppet("a");
     world.create("a", Access::Public, OnExit::Requests(requests)).await.unwrap();
+    world.grant("a", own("x", "\"gift\"")).await;
     world.run("a");
     let (_session, end) = puppet.life().await;
-    end.send(Exit::Trapped(String::new())).unwrap();
+    end.send(Exit::Trapped(Crash::new(""))).unwrap();
     let (envelope, body, _) = message(&mut b).await;
-    assert_eq!((envelope.source, body.as_str()), (address("a"), "bye"));
+    assert_eq!((envelope.source().clone(), body.as_str()), (address("a"), "bye"));
     assert_eq!(envelope.content.capabilities.len(), 1);
     assert_eq!(blob_text(b.blob()).as_deref(), Some("x"));
     assert!(is_idle(&mut c));
@@ -244,6 +246,40 @@ async fn a_panic_in_the_runtime_ends_one_process_and_nothing_else() {
     world.run("a");
     gone(&world, "a").await;
     world.public("b").await;
+    let Exit::NodeFault(text) = &world.kernel.ended().all().last().unwrap().last.exit.clone() else { panic!() };
+    assert!(text.contains("a bug of the node"), "{text}");
+}
+
+/// A guest that is ended in the middle of its tick goes on to the end of it.
+#[tokio::test]
+async fn a_process_that_was_killed_saves_nothing_in_the_name_of_its_successor() {
+    let world = World::new();
+    let old = world.public("a").await;
+    world.kernel.kill(&id("a"), Revocation::Revoke).await.unwrap();
+    let new = world.public("a").await;
+    new.set_state(payload("of the successor")).await.unwrap();
+    assert!(old.set_state(payload("of the one before")).await.is_err());
+    assert!(old.clear_state().await.is_err());
+    assert_eq!(new.state().await.unwrap().as_deref(), Some(b"of the successor".as_slice()));
+}
+
+#[tokio::test]
+async fn of_processes_that_are_gone_it_is_remembered_how_they_ended_up_to_a_limit() {
+    let world = World::with(Limits { ended_max: 3, ..Limits::default() });
+    for (n, exit) in [Exit::Returned, Exit::Returned, Exit::OutOfCpu(Crash::new("why"))].into_iter().enumerate() {
+        let name = format!("p{n}");
+        let mut puppet = world.puppet(&name);
+        world.create(&name, Access::Public, OnExit::None).await.unwrap();
+        world.run(&name);
+        puppet.life().await.1.send(exit).unwrap();
+        gone(&world, &name).await;
+    }
+    world.public("p3").await;
+    world.kernel.kill(&id("p3"), Revocation::Revoke).await.unwrap();
+    let ended: Vec<_> = world.kernel.ended().all().into_iter().map(|ended| (ended.id, ended.last.exit)).collect();
+    let expected =
+        [(id("p1"), Exit::Returned), (id("p2"), Exit::OutOfCpu(Crash::new("why"))), (id("p3"), Exit::Killed)];
+    assert_eq!(ended, expected);
 }
 
 /// A life that began while its process was stopped left a mailbox that nobody closed.
@@ -258,7 +294,7 @@ async fn whatever_life_was_the_last_its_mailbox_is_closed() {
     // As the supervisor does between two lives.
     process.mailbox().close();
     process.stop.cancel();
-    process.renew_mailbox(world.kernel.limits());
+    process.renew_mailbox();
     end.closed().await;
     process.mailbox().closed().await;
 }

@@ -24,7 +24,7 @@ enum Step {
     ExpectAwaited(u64),
     ExpectDirect(u64),
     Forget(u64),
-    ForgetAwaited(u64),
+    ForgetAwaited,
     TakeQueued(u64),
     Pop,
     PollAwaited,
@@ -41,7 +41,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => id.clone().prop_map(Step::ExpectAwaited),
         2 => id.clone().prop_map(Step::ExpectDirect),
         2 => id.clone().prop_map(Step::Forget),
-        1 => id.clone().prop_map(Step::ForgetAwaited),
+        1 => Just(Step::ForgetAwaited),
         1 => id.prop_map(Step::TakeQueued),
         8 => Just(Step::Pop),
         3 => Just(Step::PollAwaited),
@@ -52,7 +52,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 enum Waiter {
     Inbox,
-    Awaited,
     Direct(oneshot::Receiver<Box<Envelope>>),
 }
 
@@ -63,6 +62,7 @@ type Known = (bool, u64, usize);
 struct Model {
     queue: VecDeque<Known>,
     expected: HashMap<u64, Waiter>,
+    announced: Option<u64>,
     awaited: Option<Known>,
     closed: bool,
 }
@@ -93,7 +93,6 @@ impl Pair {
     fn envelope(&self, kind: Kind, number: u64, bytes: usize) -> Box<Envelope> {
         Box::new(Envelope {
             id: MessageId::new(number),
-            source: address("a"),
             kind,
             content: Content {
                 metadata: Some(number.to_string().into()),
@@ -101,7 +100,7 @@ impl Pair {
             },
             blob: None,
             rsvp: Rsvp::Nobody,
-            reply: ReplyPath { address: address("a"), mailbox: Arc::clone(&self.mailbox) },
+            reply: ReplyPath(Arc::clone(&self.mailbox)),
         })
     }
 
@@ -125,6 +124,11 @@ impl Pair {
         let envelope = self.envelope(Kind::Response, id, bytes);
         let known = known(&envelope);
         self.mailbox.push_response(envelope);
+        if self.model.announced == Some(id) {
+            self.model.announced = None;
+            self.model.awaited = Some(known);
+            return;
+        }
         let piled_up = self.model.bytes() + known.2 > 2 * BYTES_MAX;
         if piled_up && matches!(self.model.expected.get(&id), Some(Waiter::Inbox)) {
             return;
@@ -132,7 +136,6 @@ impl Pair {
         match self.model.expected.remove(&id) {
             None => {}
             Some(Waiter::Inbox) => self.model.queue.push_back(known),
-            Some(Waiter::Awaited) => self.model.awaited = Some(known),
             Some(Waiter::Direct(mut receiver)) => assert_eq!(self::known(&receiver.try_recv().unwrap()), known),
         }
     }
@@ -157,8 +160,12 @@ impl Pair {
                 self.expect(id, announced.map_err(|_| ()));
             }
             Step::ExpectAwaited(id) => {
-                let announced = self.mailbox.expect_awaited(key(id)).map(|()| Waiter::Awaited);
-                self.expect(id, announced.map_err(|_| ()));
+                let announced = self.mailbox.expect_awaited(key(id)).is_ok();
+                assert_eq!(announced, self.model.expected.len() < OUTSTANDING_MAX);
+                if announced && !self.model.closed {
+                    self.model.expected.remove(&id);
+                    (self.model.announced, self.model.awaited) = (Some(id), None);
+                }
             }
             Step::ExpectDirect(id) => {
                 let announced = self.mailbox.expect_direct(key(id)).map(Waiter::Direct);
@@ -168,10 +175,9 @@ impl Pair {
                 self.mailbox.forget(key(id));
                 self.model.expected.remove(&id);
             }
-            Step::ForgetAwaited(id) => {
-                self.mailbox.forget_awaited(key(id));
-                self.model.expected.remove(&id);
-                self.model.awaited = None;
+            Step::ForgetAwaited => {
+                self.mailbox.forget_awaited();
+                (self.model.announced, self.model.awaited) = (None, None);
             }
             Step::TakeQueued(id) => {
                 let at = self.model.queue.iter().position(|(is_request, number, _)| !is_request && *number == id);
@@ -217,7 +223,7 @@ proptest! {
             outstanding_max: OUTSTANDING_MAX,
             ..Limits::default()
         };
-        let mut pair = Pair { mailbox: Arc::new(Mailbox::new(&limits)), model: Model::default(), next_request: 1_000 };
+        let mut pair = Pair { mailbox: Arc::new(Mailbox::new(address("a"), &limits)), model: Model::default(), next_request: 1_000 };
         for step in &steps {
             pair.step(step);
         }
@@ -227,12 +233,16 @@ proptest! {
 /// A receiver that waited for one response and then for anything is woken by anything.
 #[tokio::test]
 async fn no_wakeup_is_lost_between_awaiting_and_receiving() {
-    let pair = Pair { mailbox: Arc::new(Mailbox::new(&Limits::default())), model: Model::default(), next_request: 0 };
+    let pair = Pair {
+        mailbox: Arc::new(Mailbox::new(address("a"), &Limits::default())),
+        model: Model::default(),
+        next_request: 0,
+    };
     let mailbox = Arc::clone(&pair.mailbox);
     mailbox.expect_awaited(MessageId::new(1)).unwrap();
     assert!(mailbox.poll_awaited(&mut Context::from_waker(Waker::noop())).is_pending());
     mailbox.push_request(pair.envelope(Kind::Request(None), 7, 0)).unwrap();
-    mailbox.forget_awaited(MessageId::new(1));
+    mailbox.forget_awaited();
     assert_eq!(known(&mailbox.pop().await.unwrap()).1, 7);
     let receiving = tokio::spawn(async move { mailbox.pop().await });
     tokio::task::yield_now().await;
@@ -246,7 +256,7 @@ async fn many_senders_that_wait_for_room_all_get_through() {
     const SENDERS: u64 = 8;
     const EACH: u64 = 500;
     let limits = Limits { mailbox_messages_max: 2, ..Limits::default() };
-    let mailbox = Arc::new(Mailbox::new(&limits));
+    let mailbox = Arc::new(Mailbox::new(address("a"), &limits));
     for sender in 0..SENDERS {
         let pair = Pair { mailbox: Arc::clone(&mailbox), model: Model::default(), next_request: 0 };
         tokio::spawn(async move {
@@ -272,7 +282,7 @@ async fn many_senders_that_wait_for_room_all_get_through() {
 /// Whoever asked on behalf of a process that has ended was kept waiting for the whole of its time.
 #[tokio::test]
 async fn nobody_waits_for_a_response_in_a_closed_mailbox() {
-    let mailbox = Mailbox::new(&Limits::default());
+    let mailbox = Mailbox::new(address("a"), &Limits::default());
     mailbox.close();
     let response = mailbox.expect_direct(MessageId::new(1)).unwrap();
     assert!(response.await.is_err());

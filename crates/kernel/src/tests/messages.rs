@@ -23,12 +23,12 @@ async fn an_inheriting_request_without_expectation_is_answered_to_the_first_send
     send(&mut b, "c", inherit(tell("work for a"))).await;
     let (at_c, ..) = message(&mut c).await;
     assert_eq!(at_c.id, at_b.id);
-    assert_eq!(at_c.source, address("b"));
-    assert_eq!(at_c.reply_path().address, address("a"));
+    assert_eq!(*at_c.source(), address("b"));
+    assert_eq!(at_c.reply_path().address().clone(), address("a"));
     assert_eq!(blob_text(c.blob()).as_deref(), Some("x"));
     c.send_response(answer("done"), None);
     let (response, body, context) = message(&mut a).await;
-    assert_eq!((response.source, body.as_str(), context.as_deref()), (address("c"), "done", Some("mine")));
+    assert_eq!((response.source().clone(), body.as_str(), context.as_deref()), (address("c"), "done", Some("mine")));
     assert!(is_idle(&mut b));
 }
 
@@ -41,7 +41,7 @@ async fn an_inheriting_request_with_expectation_comes_back_to_its_sender_who_the
     send_with(&mut b, "c", inherit(ask("part", 5)), "of b").await;
     let (at_c, ..) = message(&mut c).await;
     assert_eq!(at_c.id, at_b.id);
-    assert_eq!(at_c.reply_path().address, address("b"));
+    assert_eq!(at_c.reply_path().address().clone(), address("b"));
     c.send_response(answer("part done"), None);
     let (_, body, context) = message(&mut b).await;
     assert_eq!((body.as_str(), context.as_deref()), ("part done", Some("of b")));
@@ -254,7 +254,7 @@ fn echo(world: &World, name: &'static str, before: &'static [&'static str]) {
         loop {
             let (request, body, _) = message(&mut session).await;
             for note in before {
-                session.send_request(Arc::new((&request.source).into()), tell(note), None, None).await.unwrap();
+                session.send_request(Arc::new(request.source().into()), tell(note), None, None).await.unwrap();
             }
             let blob = session.blob().cloned();
             session.send_response(answer(&format!("echo {body}")), blob);

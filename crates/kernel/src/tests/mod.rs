@@ -11,8 +11,16 @@ mod api;
 mod capabilities;
 mod delivery;
 mod life;
+mod limits;
+mod lineage;
 mod mailbox_model;
 mod messages;
+mod model;
 mod modules;
+mod permit;
+#[cfg(shuttle)]
+mod schedules;
+mod seen;
 mod store;
 mod support;
+mod turns;

@@ -8,7 +8,8 @@ use tokio::sync::{Notify, mpsc};
 use wharf_types::{Address, Failure};
 
 use super::support::*;
-use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Rsvp, Seconds};
+use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, ReplyPath, Rsvp, Seconds};
+use crate::mailbox::Mailbox;
 use crate::module::{Access, Answer, Caller, Refusal, Replier, RuntimeModule};
 use crate::session::{OutgoingRequest, Session};
 use crate::{CallError, Limits, SendAs};
@@ -183,18 +184,17 @@ async fn a_malformed_request_is_answered_with_the_reason() {
 }
 
 #[tokio::test]
-async fn requests_from_other_nodes_are_refused() {
+async fn s7_modules_refuse_requests_from_other_nodes() {
     let world = World::new();
     let (module, mut seen) = probe();
     world.kernel.start_module(module);
     let process = world.kernel.find(&id("probe:distro:sys")).unwrap();
     let asker = world.public("a").await;
-    let reply = world.kernel.find(&id("a")).unwrap().reply_path();
+    let reply = ReplyPath(Arc::new(Mailbox::new("b.os@a:pkg:pub".parse().unwrap(), world.kernel.limits())));
     let message_id = MessageId::new(1);
-    let response = reply.mailbox.expect_direct(message_id).unwrap();
+    let response = reply.mailbox().expect_direct(message_id).unwrap();
     let foreign = Envelope {
         id: message_id,
-        source: "b.os@a:pkg:pub".parse().unwrap(),
         kind: Kind::Request(Some(Seconds(5))),
         content: Content::body(serde_json::to_vec(&echo("x")).unwrap()),
         blob: None,

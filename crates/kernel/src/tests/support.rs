@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -13,12 +13,13 @@ use wharf_types::{Address, Capability, CapabilityKey, NodeName, OnExit, ProcessI
 
 use crate::capability::Authority;
 use crate::envelope::{Blob, Content, Envelope, FailedRequest, Payload, Seconds, WrittenAddress};
-use crate::launcher::{Exit, Launcher, PrepareError, Prepared};
+use crate::launcher::{ComponentSource, Exit, Launcher, PrepareError, Prepared};
 use crate::lifecycle::{InitializeError, NewProcess};
 use crate::module::{Access, Answer, Caller, Refusal, RuntimeModule};
 use crate::persistence::{Change, Persistence, StoreError, Stored, StoredCapability, StoredProcess};
 use crate::session::{AwaitError, Incoming, OutgoingRequest, OutgoingResponse, Session};
-use crate::{Kernel, Limits, ModuleHandle, Parts};
+use crate::sync::Mutex;
+use crate::{Kernel, LimitBook, Limits, ModuleHandle, Parts};
 
 type Script = Arc<dyn Fn(Session) -> BoxFuture<'static, Exit> + Send + Sync>;
 
@@ -197,17 +198,17 @@ impl World {
         Self::with(Limits::default())
     }
 
-    pub(super) fn with(limits: Limits) -> Self {
+    pub(super) fn with(limits: impl Into<LimitBook>) -> Self {
         Self::on(limits, Arc::new(Memory::new()))
     }
 
     /// A node on what another one left in its store.
-    pub(super) fn on(limits: Limits, store: Arc<Memory>) -> Self {
+    pub(super) fn on(limits: impl Into<LimitBook>, store: Arc<Memory>) -> Self {
         let closures = Arc::new(Closures::default());
         let kernel = Kernel::new(Parts {
             node: NodeName::new("a.os").unwrap(),
             authority: Authority::from_seed(&[7; 32]).unwrap(),
-            limits,
+            limits: limits.into(),
             persistence: Arc::clone(&store) as Arc<dyn Persistence>,
             launcher: Arc::clone(&closures) as Arc<dyn Launcher>,
             stop: CancellationToken::new(),
@@ -278,6 +279,21 @@ impl World {
     /// Starts a module that answers each `Read` with the name that the path ends in: a vfs of components.
     pub(super) fn components(&self) -> ModuleHandle {
         self.kernel.start_module(Components)
+    }
+}
+
+/// Components are named after the last part of their path; `missing` is not there until it is found.
+#[derive(Default)]
+pub(super) struct Shelf {
+    pub(super) found: AtomicBool,
+}
+
+impl ComponentSource for Shelf {
+    fn read(&self, handle: &str) -> BoxFuture<'_, Result<Vec<u8>, std::io::Error>> {
+        let name = handle.rsplit('/').next().unwrap_or_default().trim_end_matches(".wasm").as_bytes().to_vec();
+        let is_missing = name == b"missing" && !self.found.load(Ordering::SeqCst);
+        let found = if is_missing { Err(std::io::ErrorKind::NotFound.into()) } else { Ok(name) };
+        std::future::ready(found).boxed()
     }
 }
 
@@ -411,4 +427,20 @@ pub(super) async fn send(session: &mut Session, target: &str, request: OutgoingR
 /// Sends with a context.
 pub(super) async fn send_with(session: &mut Session, target: &str, request: OutgoingRequest, context: &str) {
     session.send_request(to(target), request, Some(payload(context)), None).await.unwrap();
+}
+
+/// A capability that a process issues.
+pub(super) fn own(name: &str, params: &str) -> Capability {
+    Capability::new(address(name), params)
+}
+
+/// A message with capabilities.
+pub(super) fn attach(capabilities: Vec<Capability>) -> OutgoingRequest {
+    OutgoingRequest { capabilities, ..tell("with capabilities") }
+}
+
+/// Receives a message and gives the capabilities that came with it.
+pub(super) async fn attached(session: &mut Session) -> Vec<Capability> {
+    let (envelope, ..) = message(session).await;
+    envelope.content.capabilities.iter().map(|holding| holding.capability().clone()).collect()
 }
