@@ -3,33 +3,46 @@
 //! A component may bring many core modules, each with memories and tables of its own. The bounds hold for their sum:
 //! a bound for each would be none.
 
-use wasmtime::{ResourceLimiter, Result};
-
 use crate::engine::RuntimeSettings;
 
 /// Counts what a guest's memories and tables have grown to.
 #[derive(Debug)]
 pub(crate) struct Bounds {
-    memory_bytes: Count,
-    table_elements: Count,
+    pub(crate) memory_bytes: Count,
+    pub(crate) table_elements: Count,
 }
 
+/// Whether a part may grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// It may.
+    Granted,
+    /// The sum would be over its bound.
+    Refused,
+}
+
+/// A sum and its bound.
 #[derive(Debug)]
-struct Count {
+pub(crate) struct Count {
     used: usize,
     max: usize,
 }
 
 impl Count {
+    /// The sum.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
     /// Lets one part grow from `current` to `desired` if the sum stays within the bound. A part that then fails to grow
     /// stays counted, which costs nobody but the guest.
-    fn grow(&mut self, current: usize, desired: usize) -> bool {
+    pub(crate) fn grow(&mut self, current: usize, desired: usize) -> Grant {
         let used = self.used.saturating_add(desired.saturating_sub(current));
-        let fits = used <= self.max;
-        if fits {
-            self.used = used;
+        if used > self.max {
+            return Grant::Refused;
         }
-        fits
+        self.used = used;
+        Grant::Granted
     }
 }
 
@@ -42,30 +55,17 @@ impl Bounds {
     }
 }
 
-impl ResourceLimiter for Bounds {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        Ok(self.memory_bytes.grow(current, desired))
-    }
-
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        Ok(self.table_elements.grow(current, desired))
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod tests {
     use super::*;
 
     #[test]
     fn many_memories_together_stay_within_the_bound() {
         let settings = RuntimeSettings { memory_bytes_max: 100, table_elements_max: 10, ..RuntimeSettings::default() };
-        let mut bounds = Bounds::new(&settings);
-        assert!(bounds.memory_growing(0, 60, None).unwrap());
-        assert!(!bounds.memory_growing(0, 60, None).unwrap());
-        assert!(bounds.memory_growing(0, 40, None).unwrap());
-        assert!(!bounds.memory_growing(60, 61, None).unwrap());
-        assert!(bounds.table_growing(0, 10, None).unwrap());
-        assert!(!bounds.table_growing(0, usize::MAX, None).unwrap());
+        let Bounds { memory_bytes: mut memory, table_elements: mut table } = Bounds::new(&settings);
+        let grown = [memory.grow(0, 60), memory.grow(0, 60), memory.grow(0, 40), memory.grow(60, 61)];
+        assert_eq!(grown, [Grant::Granted, Grant::Refused, Grant::Granted, Grant::Refused]);
+        assert_eq!((memory.used(), table.used()), (100, 0));
+        assert_eq!([table.grow(0, 10), table.grow(0, usize::MAX)], [Grant::Granted, Grant::Refused]);
     }
 }

@@ -1,11 +1,10 @@
 //! Components, made ready to start: compiled once per content, on few threads, and kept on disk as machine code.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use dashmap::DashMap;
 use futures_util::future::BoxFuture;
-use ring::digest;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
@@ -14,9 +13,12 @@ use wharf_bindings::INIT;
 use wharf_kernel::envelope::Payload;
 use wharf_kernel::launcher::{Exit, Launcher, PrepareError, Prepared};
 use wharf_kernel::session::Session;
+use wharf_types::{PackageId, ProcessId};
 
 use crate::engine::{self, RuntimeError, RuntimeSettings};
 use crate::instance::{self, Guest};
+use crate::lanes::Lanes;
+use crate::turn::Ticks;
 use crate::{host, inspect};
 
 /// Components that stay in memory although no process runs them, so that starting one again is quick.
@@ -24,15 +26,31 @@ const RECENT_MAX: usize = 32;
 /// Slots of the table of components before those of forgotten ones are swept.
 const SLOTS_BEFORE_SWEEP: usize = 256;
 
-type Hash = [u8; digest::SHA256_OUTPUT_LEN];
+type Hash = [u8; blake3::OUT_LEN];
 /// Whoever holds the lock compiles; others with the same bytes wait for the result.
 type Slot = Arc<tokio::sync::Mutex<Weak<ReadyComponent>>>;
 
+/// What every guest of the node runs on.
+pub(crate) struct Host {
+    pub(crate) engine: Engine,
+    pub(crate) ticks: Arc<Ticks>,
+    pub(crate) lanes: Arc<Lanes>,
+    settings: Arc<RuntimeSettings>,
+    packages: HashMap<PackageId, Arc<RuntimeSettings>>,
+}
+
+impl Host {
+    /// The bounds of a guest. Looked up when a life of it begins.
+    pub(crate) fn settings_of(&self, process: &ProcessId) -> Arc<RuntimeSettings> {
+        let own = if self.packages.is_empty() { None } else { self.packages.get(&process.package_id()) };
+        Arc::clone(own.unwrap_or(&self.settings))
+    }
+}
+
 /// The node's runtime.
 pub struct Runtime {
-    engine: Engine,
+    host: Arc<Host>,
     linker: Arc<Linker<Guest>>,
-    settings: Arc<RuntimeSettings>,
     slots: DashMap<Hash, Slot>,
     recent: Mutex<VecDeque<Arc<ReadyComponent>>>,
     compiling: Semaphore,
@@ -40,22 +58,33 @@ pub struct Runtime {
 
 /// A component that is linked: starting it only instantiates.
 pub(crate) struct ReadyComponent {
-    pub(crate) engine: Engine,
+    pub(crate) host: Arc<Host>,
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) init: ComponentExportIndex,
-    pub(crate) settings: Arc<RuntimeSettings>,
 }
 
 impl Runtime {
-    /// Sets up the engine and what guests may call.
-    pub fn new(settings: RuntimeSettings) -> Result<Self, RuntimeError> {
-        let engine = engine::start(&settings)?;
+    /// Sets up the engine, the threads that guests compute on, and what guests may call. The guests of `packages` have
+    /// bounds of their own.
+    pub fn new(
+        settings: RuntimeSettings,
+        packages: impl IntoIterator<Item = (PackageId, RuntimeSettings)>,
+    ) -> Result<Self, RuntimeError> {
+        let (engine, ticks) = engine::start(&settings)?;
+        let lanes = Lanes::start(std::thread::available_parallelism().map_or(1, usize::from))?;
         let linker = host::linker(&engine).map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
-        Ok(Self {
+        let compiling = Semaphore::new(settings.compilations_max.max(1));
+        let host = Host {
             engine,
-            linker: Arc::new(linker),
-            compiling: Semaphore::new(settings.compilations_max.max(1)),
+            ticks,
+            lanes: Arc::new(lanes),
             settings: Arc::new(settings),
+            packages: packages.into_iter().map(|(package, settings)| (package, Arc::new(settings))).collect(),
+        };
+        Ok(Self {
+            host: Arc::new(host),
+            linker: Arc::new(linker),
+            compiling,
             slots: DashMap::new(),
             recent: Mutex::default(),
         })
@@ -90,11 +119,10 @@ impl Runtime {
     async fn compile(&self, bytes: Payload) -> Result<ReadyComponent, PrepareError> {
         // The semaphore is never closed.
         let _permit = self.compiling.acquire().await;
-        let (engine, linker) = (self.engine.clone(), Arc::clone(&self.linker));
-        let settings = Arc::clone(&self.settings);
+        let (host, linker) = (Arc::clone(&self.host), Arc::clone(&self.linker));
         let compile = move || {
             inspect::check(&bytes).map_err(|error| PrepareError::Refused(error.to_string()))?;
-            link(engine, &linker, &bytes, settings).map_err(|error| PrepareError::Refused(format!("{error:#}")))
+            link(host, &linker, &bytes).map_err(|error| PrepareError::Refused(format!("{error:#}")))
         };
         tokio::task::spawn_blocking(compile)
             .await
@@ -111,33 +139,24 @@ impl Runtime {
 
 /// Small components are hashed in place: handing them to another thread costs more.
 async fn hash(bytes: &Payload) -> Result<Hash, PrepareError> {
-    const IN_PLACE_BYTES_MAX: usize = 256 << 10;
-    let digest = if bytes.len() <= IN_PLACE_BYTES_MAX {
-        digest::digest(&digest::SHA256, bytes)
-    } else {
-        let bytes = Arc::clone(bytes);
-        tokio::task::spawn_blocking(move || digest::digest(&digest::SHA256, &bytes))
-            .await
-            .map_err(|_| PrepareError::Internal("hashing the component failed inside the node".to_owned()))?
-    };
-    let mut hash = Hash::default();
-    hash.copy_from_slice(digest.as_ref());
-    Ok(hash)
+    const IN_PLACE_BYTES_MAX: usize = 512 << 10;
+    if bytes.len() <= IN_PLACE_BYTES_MAX {
+        return Ok(blake3::hash(bytes).into());
+    }
+    let bytes = Arc::clone(bytes);
+    tokio::task::spawn_blocking(move || blake3::hash(&bytes).into())
+        .await
+        .map_err(|_| PrepareError::Internal("hashing the component failed inside the node".to_owned()))
 }
 
-fn link(
-    engine: Engine,
-    linker: &Linker<Guest>,
-    bytes: &[u8],
-    settings: Arc<RuntimeSettings>,
-) -> wasmtime::Result<ReadyComponent> {
-    let component = Component::new(&engine, bytes)?;
+fn link(host: Arc<Host>, linker: &Linker<Guest>, bytes: &[u8]) -> wasmtime::Result<ReadyComponent> {
+    let component = Component::new(&host.engine, bytes)?;
     let pre = linker.instantiate_pre(&component)?;
     let init = match component.get_export(None, INIT) {
         Some((ComponentItem::ComponentFunc(func), index)) if takes_an_address(&func) => index,
         _ => return Err(wasmtime::Error::msg(format!("the component's `{INIT}` is not `func(our: string)`"))),
     };
-    Ok(ReadyComponent { engine, pre, init, settings })
+    Ok(ReadyComponent { host, pre, init })
 }
 
 fn takes_an_address(func: &ComponentFunc) -> bool {
@@ -156,6 +175,6 @@ impl Launcher for Runtime {
 
 impl Prepared for ReadyComponent {
     fn run(self: Arc<Self>, session: Session) -> BoxFuture<'static, Exit> {
-        Box::pin(async move { instance::live(&self, session).await })
+        Box::pin(instance::live(self, session))
     }
 }

@@ -1,12 +1,15 @@
 //! The node's wasmtime engine and the bounds of what runs on it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use wasmtime::{Cache, CacheConfig, Config, Engine, EngineWeak};
 
-/// How often guests are interrupted. A guest that computes yields this often, and notices as often that it was killed.
+use crate::turn::Ticks;
+
+/// How often guests are interrupted. A guest that computes yields this often, and ends this soon when it was killed.
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// Addresses set aside for a guest's memory. It may grow beyond: it is moved then.
@@ -14,21 +17,24 @@ const MEMORY_RESERVATION_BYTES: u64 = 64 << 20;
 /// Stack of a guest together with the host functions it calls.
 const ASYNC_STACK_BYTES: usize = 256 << 10;
 /// The part of it that the guest itself may use.
-const WASM_STACK_BYTES: usize = 128 << 10;
+pub(crate) const WASM_STACK_BYTES: usize = 128 << 10;
 
-/// Bounds of guests, and where compiled code is kept. In `wharf.toml` the bounds are the table `[runtime]`.
-#[derive(Clone, Debug, Deserialize)]
+/// Bounds of guests, and where compiled code is kept. In `wharf.toml` the bounds are the table `[runtime]`, and
+/// `[packages."<package>:<publisher>".runtime]` has others for the guests of one package.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuntimeSettings {
     /// Folder for compiled code; may be deleted whenever the node does not run. `None` keeps nothing.
     #[serde(skip)]
     pub cache: Option<PathBuf>,
-    /// Most bytes of linear memory of one process.
+    /// Most bytes of linear memory of one process, over all its memories.
     pub memory_bytes_max: usize,
-    /// Most elements in one table of a process.
+    /// Most elements in the tables of one process.
     pub table_elements_max: usize,
     /// Most bytes a guest may make the host allocate in one call.
     pub host_call_bytes_max: usize,
+    /// Milliseconds a guest may compute without coming back to wait for a message; 0 is for ever. Beyond, it is ended.
+    pub cpu_burst_ms_max: u64,
     /// Components compiled at the same time.
     pub compilations_max: usize,
     /// Bytes of a guest's stderr that are kept.
@@ -43,10 +49,16 @@ impl Default for RuntimeSettings {
             table_elements_max: 1 << 20,
             // One body and one blob of the largest size, with some room for the rest of the call.
             host_call_bytes_max: (16 << 20) + (256 << 20) + (1 << 20),
+            cpu_burst_ms_max: 0,
             compilations_max: 2,
             stderr_bytes_max: 8 << 10,
         }
     }
+}
+
+impl RuntimeSettings {
+    /// Those that hold for the node as a whole, so that a package cannot have others.
+    pub const NODE_WIDE: &[&str] = &["compilations_max"];
 }
 
 /// The runtime cannot be set up.
@@ -64,12 +76,12 @@ pub enum RuntimeError {
         reason: String,
     },
     /// No thread could be started.
-    #[error("starting the thread that interrupts guests: {0}")]
+    #[error("starting the threads that run and interrupt guests: {0}")]
     Thread(#[from] std::io::Error),
 }
 
 /// Makes the engine and starts its ticks, which end with it.
-pub(crate) fn start(settings: &RuntimeSettings) -> Result<Engine, RuntimeError> {
+pub(crate) fn start(settings: &RuntimeSettings) -> Result<(Engine, Arc<Ticks>), RuntimeError> {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -85,17 +97,22 @@ pub(crate) fn start(settings: &RuntimeSettings) -> Result<Engine, RuntimeError> 
         config.cache(Some(Cache::new(cache).map_err(|error| unusable(format!("{error:#}")))?));
     }
     let engine = Engine::new(&config).map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
-    let ticks = engine.weak();
-    std::thread::Builder::new().name("wharf-ticks".to_owned()).spawn(move || tick(&ticks))?;
-    Ok(engine)
+    let ticks = Arc::<Ticks>::default();
+    let (ticking, counted) = (engine.weak(), Arc::clone(&ticks));
+    std::thread::Builder::new().name("wharf-ticks".to_owned()).spawn(move || tick(&ticking, &counted))?;
+    Ok((engine, ticks))
 }
 
 /// An operating-system thread: guests that compute could keep every async worker from running a timer.
-fn tick(engine: &EngineWeak) {
+fn tick(engine: &EngineWeak, ticks: &Ticks) {
     loop {
         std::thread::sleep(TICK);
         match engine.upgrade() {
-            Some(engine) => engine.increment_epoch(),
+            Some(engine) => {
+                // Counted first: whoever is interrupted by this tick has to see it.
+                ticks.advance();
+                engine.increment_epoch();
+            }
             None => return,
         }
     }

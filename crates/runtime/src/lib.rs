@@ -4,7 +4,8 @@
 //! * [`inspect`]: what some bytes are, and why they cannot be run here.
 //! * [`components`]: compiling once per content, on few threads, with a cache on disk.
 //! * `bounds`: what one life may use of memory and tables.
-//! * `instance`: one life of a process, from instantiation to exit.
+//! * `instance`: one life of a process, from instantiation to exit; `ending`: why it ended.
+//! * `turn`: whether a guest computes or waits; `lanes`: the threads for guests that compute for long.
 //! * `host`: what a guest may call.
 //!
 //! A host function that cannot wait is synchronous; one that can is asynchronous and suspends the guest only if it has
@@ -12,11 +13,14 @@
 
 mod bounds;
 pub mod components;
+mod ending;
 pub mod engine;
 mod host;
 pub mod inspect;
 mod instance;
+mod lanes;
 mod output;
+mod turn;
 
 pub use components::Runtime;
 pub use engine::{RuntimeError, RuntimeSettings};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wharf_bindings as wit;
-use wharf_kernel::capability::CapabilityRef;
+use wharf_kernel::capability::HoldingRef;
 use wharf_kernel::envelope::{
     Blob, Content, Envelope, FailedRequest, FailureKind, Kind, Payload, Seconds, WrittenAddress,
 };
@@ -41,7 +41,7 @@ pub(crate) fn capability(capability: &Capability) -> wit::Capability {
     wit::Capability { issuer: address(&capability.issuer), params: capability.params.as_str().into() }
 }
 
-fn attached(list: &[CapabilityRef]) -> Vec<wit::Capability> {
+fn attached(list: &[HoldingRef]) -> Vec<wit::Capability> {
     list.iter().map(|signed| capability(signed.capability())).collect()
 }
 
@@ -82,10 +82,9 @@ fn request_in(content: Content, expects: Option<Seconds>) -> wit::Request<wit::S
     }
 }
 
-pub(crate) fn message_in(envelope: Envelope, context: Option<Payload>) -> (wit::Address, wit::Message<wit::Shared>) {
-    let source = address(&envelope.source);
+pub(crate) fn message_in(envelope: Envelope, context: Option<Payload>) -> wit::Message<wit::Shared> {
     let content = envelope.content;
-    let message = match envelope.kind {
+    match envelope.kind {
         Kind::Request(expects) => wit::Message::Request(request_in(content, expects)),
         Kind::Response => {
             let response = wit::Response {
@@ -96,8 +95,7 @@ pub(crate) fn message_in(envelope: Envelope, context: Option<Payload>) -> (wit::
             };
             wit::Message::Response((response, context))
         }
-    };
-    (source, message)
+    }
 }
 
 pub(crate) fn failure_in(failure: FailedRequest) -> wit::SendError<wit::Shared> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime::component::LinkerInstance;
 use wasmtime::{Error, Result, StoreContextMut};
 use wharf_bindings as wit;
-use wharf_kernel::envelope::WrittenAddress;
+use wharf_kernel::envelope::{Envelope, Payload, WrittenAddress};
 use wharf_kernel::session::{AwaitError, Incoming};
 
 use super::convert;
@@ -13,9 +13,9 @@ use crate::instance::Guest;
 
 type Blob<B> = Option<wit::LazyLoadBlob<B>>;
 type Request = (wit::Target, wit::Request<wit::Lifted>, Option<wit::Lifted>, Blob<wit::Lifted>);
-type Received =
-    std::result::Result<(wit::Address, wit::Message<wit::Shared>), (wit::SendError<wit::Shared>, Option<wit::Shared>)>;
-type Awaited = std::result::Result<(wit::Address, wit::Message<wit::Shared>), wit::SendError<wit::Shared>>;
+type Message = (Arc<wit::Address>, wit::Message<wit::Shared>);
+type Received = std::result::Result<Message, (wit::SendError<wit::Shared>, Option<wit::Shared>)>;
+type Awaited = std::result::Result<Message, wit::SendError<wit::Shared>>;
 
 pub(super) fn add(standard: &mut LinkerInstance<'_, Guest>) -> Result<()> {
     standard.func_wrap_async("receive", |store, ()| Box::new(receive(store)))?;
@@ -31,10 +31,24 @@ pub(super) fn add(standard: &mut LinkerInstance<'_, Guest>) -> Result<()> {
 }
 
 async fn receive(mut store: StoreContextMut<'_, Guest>) -> Result<(Received,)> {
-    Ok((match store.data_mut().session.receive().await {
-        Incoming::Message { envelope, context } => Ok(convert::message_in(*envelope, context)),
+    let guest = store.data_mut();
+    Ok((match guest.session.receive().await {
+        Incoming::Message { envelope, context } => Ok(message_in(guest, *envelope, context)),
         Incoming::Failed { failure, context } => Err((convert::failure_in(*failure), context)),
     },))
+}
+
+/// A message and its sender, whose address is made for guests only when it is not the one before.
+fn message_in(guest: &mut Guest, envelope: Envelope, context: Option<Payload>) -> Message {
+    let source = match &guest.last_source {
+        Some((path, address)) if *path == envelope.reply => Arc::clone(address),
+        _ => {
+            let address = Arc::new(convert::address(envelope.source()));
+            guest.last_source = Some((envelope.reply.clone(), Arc::clone(&address)));
+            address
+        }
+    };
+    (source, convert::message_in(envelope, context))
 }
 
 async fn send_request(mut store: StoreContextMut<'_, Guest>, request: Request) -> Result<()> {
@@ -82,10 +96,11 @@ async fn send_and_await(
     (target, request, blob): (wit::Target, wit::Request<wit::Lifted>, Blob<wit::Lifted>),
 ) -> Result<(Awaited,)> {
     let target = written(&store, &target)?;
-    let session = &mut store.data_mut().session;
+    let guest = store.data_mut();
+    let session = &mut guest.session;
     let request = convert::request_out(request, session.our().node());
     match session.send_and_await(target, request, blob.map(convert::blob_out)).await {
-        Ok(Incoming::Message { envelope, .. }) => Ok((Ok(convert::message_in(*envelope, None)),)),
+        Ok(Incoming::Message { envelope, .. }) => Ok((Ok(message_in(guest, *envelope, None)),)),
         Ok(Incoming::Failed { failure, .. }) | Err(AwaitError::Failed(failure)) => {
             Ok((Err(convert::failure_in(*failure)),))
         }
