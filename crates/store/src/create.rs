@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenError;
+use crate::log::{self, Log};
+use crate::migrate::OLDEST_VERSION;
 use crate::schema::{APPLICATION_ID, FORMAT_VERSION, TABLES};
 
 /// Only the node's user reads it: it says who may do what. SQLite gives its -wal and -shm files the same mode.
@@ -23,13 +25,16 @@ pub(crate) fn flags() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
 
-/// Makes the database when there is none, and refuses a file that is not a whole kernel database of our version.
-pub(crate) fn prepare(path: &Path) -> Result<(), OpenError> {
+/// Makes the database when there is none, and refuses a file that does not begin as a kernel database of a known version.
+/// Returns what is beside it.
+pub(crate) fn prepare(path: &Path) -> Result<Log, OpenError> {
+    let io = |action| move |source| OpenError::Io { action, path: path.to_owned(), source };
     match File::open(path) {
-        Ok(file) => check(path, file),
-        Err(error) if error.kind() == ErrorKind::NotFound => create(path),
-        Err(source) => Err(OpenError::Io { action: "opening", path: path.to_owned(), source }),
+        Ok(file) => check(path, file)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => create(path)?,
+        Err(error) => return Err(io("opening")(error)),
     }
+    log::inspect(&beside(path, "-wal")).map_err(io("reading the -wal file of"))
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -61,7 +66,7 @@ fn check(path: &Path, mut file: File) -> Result<(), OpenError> {
     if application != APPLICATION_ID {
         return Err(OpenError::Foreign { path: path.to_owned(), found: application, needed: APPLICATION_ID });
     }
-    if version != FORMAT_VERSION {
+    if !(OLDEST_VERSION..=FORMAT_VERSION).contains(&version) {
         return Err(OpenError::Version { path: path.to_owned(), found: version, needed: FORMAT_VERSION });
     }
     // A backup that was copied back with the modes of a copy.

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
-use crate::create;
 use crate::error::{DatabaseError, OpenError};
-use crate::schema::FORMAT_VERSION;
+use crate::{create, migrate, seal};
 
 /// How long to wait for a lock. Another process holds one only while it takes a backup.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
@@ -21,42 +21,48 @@ const STATEMENTS_MAX: usize = 32;
 /// The connection. Only the store's thread uses it.
 pub(crate) struct Database {
     connection: Connection,
+    #[cfg(test)]
+    pub(crate) faults: crate::faults::Faults,
 }
 
 impl Database {
-    /// Opens or makes the database at `path`.
+    /// Opens or makes the database at `path`. What is not whole is refused, and left as it is.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        create::prepare(path)?;
-        Self::connect(path).map_err(|error| refused(path, &error))?.checked(path)
+        let sql = |error: rusqlite::Error| refused(path, &error);
+        let log = create::prepare(path)?;
+        let database = Self::connect(path).map_err(sql)?;
+        let found = database.verify(path, log)?;
+        database.set_up().map_err(sql)?;
+        migrate::migrate(&database.connection, found).map_err(sql)?;
+        database.record_log_needed().map_err(sql)?;
+        Ok(database)
     }
 
-    fn connect(path: &Path) -> rusqlite::Result<Self> {
+    /// A connection that changes nothing, neither now nor when it is closed.
+    pub(crate) fn connect(path: &Path) -> rusqlite::Result<Self> {
         let connection = Connection::open_with_flags(path, create::flags())?;
+        // Only `Database::close` may end the log: one that is gone while the file says that it is needed is damage.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.busy_timeout(BUSY_WAIT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         // The file may have been tampered with: nothing in its schema may run functions, and no damage is read as data.
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.pragma_update(None, "cell_size_check", true)?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        // FULL in WAL mode syncs the log at each commit: an answered change survives power loss.
-        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_BYTES_MAX}"), [], |_| Ok(()))?;
-        Ok(Self { connection })
+        seal::install(&connection)?;
+        Ok(Self {
+            connection,
+            #[cfg(test)]
+            faults: crate::faults::Faults::default(),
+        })
     }
 
-    /// The header said the right version; the log may hold a newer one that a crash kept from the header.
-    fn checked(self, path: &Path) -> Result<Self, OpenError> {
-        let version = self.connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
-        let found = version.map_err(|error| refused(path, &error))?;
-        if found != FORMAT_VERSION {
-            return Err(OpenError::Version { path: path.to_owned(), found, needed: FORMAT_VERSION });
-        }
-        self.prepare_all().map_err(|error| {
-            let what = format!("its tables are not those of version {FORMAT_VERSION}: {error}");
-            OpenError::Damaged { path: path.to_owned(), what }
-        })?;
-        Ok(self)
+    /// How changes are made durable.
+    fn set_up(&self) -> rusqlite::Result<()> {
+        // FULL in WAL mode syncs the log at each commit: an answered change survives power loss.
+        self.connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))?;
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_BYTES_MAX}"), [], |_| Ok(()))
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -64,11 +70,27 @@ impl Database {
     }
 
     pub(crate) fn begin(&self) -> rusqlite::Result<()> {
+        self.fault()?;
         self.run("BEGIN IMMEDIATE")
     }
 
     pub(crate) fn commit(&self) -> rusqlite::Result<()> {
-        self.run("COMMIT")
+        self.fault()?;
+        self.run("COMMIT")?;
+        // As a sync that fails: what was written may be there or not.
+        self.fault()
+    }
+
+    /// Where a test makes the disk fail.
+    #[cfg(test)]
+    pub(crate) fn fault(&self) -> rusqlite::Result<()> {
+        self.faults.next()
+    }
+
+    #[cfg(not(test))]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "only tests make it fail")]
+    pub(crate) fn fault(&self) -> rusqlite::Result<()> {
+        Ok(())
     }
 
     /// Ends a transaction that was not committed, if there still is one: SQLite drops it by itself after some errors.
@@ -101,7 +123,7 @@ impl Database {
 
     /// Moves the log into the database file and closes it.
     pub(crate) fn close(self) {
-        let emptied = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let emptied = self.empty_log();
         let closed = self.connection.close().map_err(|(_, error)| error);
         // Nothing is lost: what was committed is in the log, and the next open reads it.
         if let Err(error) = emptied.and(closed) {
@@ -109,16 +131,31 @@ impl Database {
         }
     }
 
+    /// The record goes first: a log that is gone is only right when the file does not need it.
+    fn empty_log(&self) -> rusqlite::Result<()> {
+        self.connection.execute_batch("UPDATE log SET is_needed = 0")?;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)
+    }
+
     fn run(&self, sql: &str) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
     }
 }
 
-fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
+fn may_be_written(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| !file.permissions().readonly())
+}
+
+pub(crate) fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             OpenError::Damaged { path, what: error.to_string() }
+        }
+        // SQLite takes a file for read-only, too, when its header asks for what SQLite does not know.
+        Some(ErrorCode::ReadOnly) if may_be_written(&path) => {
+            OpenError::Damaged { path, what: "its header is not one that SQLite can write to".to_owned() }
         }
         _ => OpenError::Database { path, reason: error.to_string() },
     }

@@ -1,6 +1,12 @@
 //! Why the database could not be opened, and why one operation on it failed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// What to do about a database that is refused: it ends every such error.
+fn remedy(path: &Path) -> String {
+    let home = path.parent().filter(|home| !home.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    format!("nothing was changed; restore a backup with `wharf restore FILE --home {}`", home.display())
+}
 
 /// Why a kernel database was not opened. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -17,9 +23,10 @@ pub enum OpenError {
     },
     /// It is an SQLite database of another program.
     #[error(
-        "{path} is not a kernel database: its application id is {found:#010x}, needed is {needed:#010x}; move the file \
-         away to begin with an empty node, or restore a backup of kernel.db",
-        path = path.display()
+        "{path} is not a kernel database: its application id is {found:#010x}, needed is {needed:#010x}; {remedy}, \
+         or move the file away to begin with an empty node",
+        path = path.display(),
+        remedy = remedy(path)
     )]
     Foreign {
         /// The file.
@@ -31,9 +38,10 @@ pub enum OpenError {
     },
     /// It is a kernel database of a format that this version does not know.
     #[error(
-        "{path} has format version {found}, this version of wharfd reads {needed}; run the wharfd that wrote the file, \
-         or restore a backup of version {needed}",
-        path = path.display()
+        "{path} has format version {found}, this version of wharfd reads up to {needed}; run the wharfd that wrote \
+         the file; {remedy}",
+        path = path.display(),
+        remedy = remedy(path)
     )]
     Version {
         /// The file.
@@ -45,9 +53,10 @@ pub enum OpenError {
     },
     /// It is not, or not all of, what was written.
     #[error(
-        "{path} is damaged: {what}; restore a backup, or move it away together with its -wal and -shm files to begin \
+        "{path} is damaged: {what}; {remedy}, or move the file away together with its -wal and -shm files to begin \
          with an empty node",
-        path = path.display()
+        path = path.display(),
+        remedy = remedy(path)
     )]
     Damaged {
         /// The file.
@@ -70,7 +79,7 @@ pub enum OpenError {
 pub(crate) enum DatabaseError {
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    #[error("{0}; restore a backup of kernel.db")]
+    #[error("{0}; restore a backup with `wharf restore FILE`")]
     Damaged(#[from] Damaged),
     #[error(transparent)]
     TooLarge(#[from] crate::wire::TooLarge),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, params};
-use wharf_kernel::capability::{Origin, Signature, SignedCapability};
+use wharf_kernel::capability::{Lineage, Origin, Signature, SignedCapability};
 use wharf_kernel::persistence::{Change, Stored, StoredCapability, StoredProcess};
 use wharf_types::{Capability, CapabilityKey, ProcessId};
 
@@ -11,26 +11,26 @@ use crate::database::Database;
 use crate::error::{Damaged, DatabaseError};
 use crate::wire;
 
-const PUT_PROCESS: &str = "INSERT INTO process (id, wasm_bytes_handle, wit_version, public, on_exit)
-    VALUES (?1, ?2, ?3, ?4, ?5)
+const PUT_PROCESS: &str = "INSERT INTO process (id, wasm_bytes_handle, wit_version, public, on_exit, seal)
+    VALUES (?1, ?2, ?3, ?4, ?5, seal('process', ?1, ?2, ?3, ?4, ?5))
     ON CONFLICT (id) DO UPDATE SET wasm_bytes_handle = excluded.wasm_bytes_handle, wit_version = excluded.wit_version,
-        public = excluded.public, on_exit = excluded.on_exit";
+        public = excluded.public, on_exit = excluded.on_exit, seal = excluded.seal";
 const REMOVE_PROCESS: &str = "DELETE FROM process WHERE id = ?1";
 const LIST_PROCESSES: &str = "SELECT id, wasm_bytes_handle, wit_version, public, on_exit FROM process ORDER BY rowid";
 
 const PUT_CAPABILITY: &str =
-    "INSERT INTO capability (holder, issuer, params_key, params, signature, origin, origin_from)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    "INSERT INTO capability (holder, issuer, params_key, params, signature, origin, path, seal)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, seal('capability', ?1, ?2, ?3, ?4, ?5, ?6, ?7))
     ON CONFLICT (holder, issuer, params_key) DO UPDATE SET params = excluded.params, signature = excluded.signature,
-        origin = excluded.origin, origin_from = excluded.origin_from";
+        origin = excluded.origin, path = excluded.path, seal = excluded.seal";
 const REMOVE_CAPABILITY: &str = "DELETE FROM capability WHERE holder = ?1 AND issuer = ?2 AND params_key = ?3";
 const REMOVE_HOLDER: &str = "DELETE FROM capability WHERE holder = ?1";
 const LIST_CAPABILITIES: &str =
-    "SELECT holder, issuer, params_key, params, signature, origin, origin_from FROM capability ORDER BY rowid";
+    "SELECT holder, issuer, params_key, params, signature, origin, path FROM capability ORDER BY rowid";
 
-const GET_STATE: &str = "SELECT bytes FROM state WHERE process = ?1";
-const SET_STATE: &str = "INSERT INTO state (process, bytes) VALUES (?1, ?2)
-    ON CONFLICT (process) DO UPDATE SET bytes = excluded.bytes";
+const GET_STATE: &str = "SELECT bytes, seal IS seal('state', process, bytes) FROM state WHERE process = ?1";
+const SET_STATE: &str = "INSERT INTO state (process, bytes, seal) VALUES (?1, ?2, seal('state', ?1, ?2))
+    ON CONFLICT (process) DO UPDATE SET bytes = excluded.bytes, seal = excluded.seal";
 const CLEAR_STATE: &str = "DELETE FROM state WHERE process = ?1";
 
 impl Database {
@@ -67,6 +67,7 @@ impl Database {
     }
 
     pub(crate) fn apply(&self, change: &Change) -> Result<(), DatabaseError> {
+        self.fault()?;
         match change {
             Change::PutProcess(process) => self.put_process(process),
             Change::RemoveProcess(id) => self.remove_process(id),
@@ -95,11 +96,11 @@ impl Database {
     }
 
     fn put_capability(&self, stored: &StoredCapability) -> Result<(), DatabaseError> {
-        let (origin, origin_from) = match &stored.origin {
-            Origin::Issued => ("issued", None),
-            Origin::Granted => ("granted", None),
-            Origin::Received(from) => ("received", Some(from.to_string())),
+        let origin = match stored.lineage.origin {
+            Origin::Issued => "issued",
+            Origin::Granted => "granted",
         };
+        let path: Vec<_> = stored.lineage.path.iter().map(ToString::to_string).collect();
         let signed = &stored.capability;
         self.connection().prepare_cached(PUT_CAPABILITY)?.execute(params![
             stored.holder.to_string(),
@@ -108,7 +109,7 @@ impl Database {
             signed.capability().params,
             &signed.signature().0[..],
             origin,
-            origin_from
+            path.join(" ")
         ])?;
         Ok(())
     }
@@ -121,10 +122,18 @@ impl Database {
 
     pub(crate) fn get_state(&self, process: &ProcessId) -> Result<Option<Vec<u8>>, DatabaseError> {
         let mut statement = self.connection().prepare_cached(GET_STATE)?;
-        Ok(statement.query_row([process.to_string()], |row| row.get(0)).optional()?)
+        let row = statement.query_row([process.to_string()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        match row {
+            Some((bytes, true)) => Ok(Some(bytes)),
+            Some((_, false)) => {
+                Err(Damaged::new(format!("the state of `{process}`"), "it is not what was written").into())
+            }
+            None => Ok(None),
+        }
     }
 
     pub(crate) fn set_state(&self, process: &ProcessId, bytes: &[u8]) -> Result<(), DatabaseError> {
+        self.fault()?;
         self.connection().prepare_cached(SET_STATE)?.execute(params![process.to_string(), bytes])?;
         Ok(())
     }
@@ -161,12 +170,13 @@ fn read_capability(row: &Row<'_>) -> Result<StoredCapability, DatabaseError> {
     if signed.key().params() != params_key {
         return Err(Damaged::new(&name, format!("its params are {}", signed.key().params())).into());
     }
-    let (origin, from): (String, Option<String>) = (row.get(5)?, row.get(6)?);
-    let origin = match (origin.as_str(), from) {
-        ("issued", None) => Origin::Issued,
-        ("granted", None) => Origin::Granted,
-        ("received", Some(from)) => Origin::Received(from.parse().map_err(id)?),
-        (other, _) => return Err(Damaged::new(&name, format!("its origin is `{other}`")).into()),
+    let (origin, path): (String, String) = (row.get(5)?, row.get(6)?);
+    let origin = match origin.as_str() {
+        "issued" => Origin::Issued,
+        "granted" => Origin::Granted,
+        other => return Err(Damaged::new(&name, format!("its origin is `{other}`")).into()),
     };
-    Ok(StoredCapability { holder: holder.parse().map_err(id)?, capability: Arc::new(signed), origin })
+    let path = path.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>().map_err(id)?;
+    let lineage = Lineage { origin, path };
+    Ok(StoredCapability { holder: holder.parse().map_err(id)?, capability: Arc::new(signed), lineage })
 }

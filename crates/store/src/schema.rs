@@ -1,40 +1,60 @@
 //! The tables of `kernel.db`, and what marks a file as one.
 //!
-//! Any change here, and any change of the normal form of capability params, is a new [`FORMAT_VERSION`].
+//! Any change here, and any change of the normal form of capability params, is a new [`FORMAT_VERSION`], and a step in
+//! `migrate`.
 
 /// `WHRF`: marks an SQLite file as a kernel database.
 pub(crate) const APPLICATION_ID: u32 = 0x5748_5246;
 
 /// Version of everything below.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 3;
 
 /// A single change is a single row, so that its cost does not grow with what is stored beside it.
 ///
 /// `capability.params_key` is the normal form that two equal capabilities share, `params` the text its issuer signed.
-/// Holders may be modules, which have no row in `process`; saved state outlives its process. So no table refers to
-/// another.
+/// `origin` is how the first holder came by it; `path` has the addresses of the first holder and of all after it down to
+/// who gave it to the present one, with a blank between two. Holders may be modules, which have no row in `process`; saved state outlives its process. So no table refers to
+/// another. `seal` is made of all values before it. `log` has one row: whether the database is incomplete without its
+/// log, so that a log that went missing is noticed.
 pub(crate) const TABLES: &str = "
 CREATE TABLE process (
     id                TEXT    NOT NULL PRIMARY KEY,
     wasm_bytes_handle TEXT    NOT NULL,
     wit_version       INTEGER,
     public            INTEGER NOT NULL CHECK (public IN (0, 1)),
-    on_exit           BLOB    NOT NULL
+    on_exit           BLOB    NOT NULL,
+    seal              BLOB    NOT NULL
 ) STRICT;
 
 CREATE TABLE capability (
-    holder      TEXT NOT NULL,
-    issuer      TEXT NOT NULL,
-    params_key  TEXT NOT NULL,
-    params      TEXT NOT NULL,
-    signature   BLOB NOT NULL CHECK (length(signature) = 64),
-    origin      TEXT NOT NULL CHECK (origin IN ('issued', 'granted', 'received')),
-    origin_from TEXT CHECK ((origin = 'received') = (origin_from IS NOT NULL)),
+    holder     TEXT NOT NULL,
+    issuer     TEXT NOT NULL,
+    params_key TEXT NOT NULL,
+    params     TEXT NOT NULL,
+    signature  BLOB NOT NULL CHECK (length(signature) = 64),
+    origin     TEXT NOT NULL CHECK (origin IN ('issued', 'granted')),
+    path       TEXT NOT NULL,
+    seal       BLOB NOT NULL,
     PRIMARY KEY (holder, issuer, params_key)
 ) STRICT;
 
 CREATE TABLE state (
     process TEXT NOT NULL PRIMARY KEY,
-    bytes   BLOB NOT NULL
+    bytes   BLOB NOT NULL,
+    seal    BLOB NOT NULL
 ) STRICT;
+
+CREATE TABLE log (
+    is_needed INTEGER NOT NULL CHECK (is_needed IN (0, 1))
+) STRICT;
+INSERT INTO log VALUES (0);
 ";
+
+/// For each sealed table, rows that are not what was written. A name for people comes first.
+pub(crate) const BROKEN_SEALS: [&str; 3] = [
+    "SELECT 'process `' || id || '`' FROM process
+     WHERE seal IS NOT seal('process', id, wasm_bytes_handle, wit_version, public, on_exit)",
+    "SELECT 'capability ' || params_key || ' from `' || issuer || '` held by `' || holder || '`' FROM capability
+     WHERE seal IS NOT seal('capability', holder, issuer, params_key, params, signature, origin, path)",
+    "SELECT 'the state of `' || process || '`' FROM state WHERE seal IS NOT seal('state', process, bytes)",
+];

@@ -11,6 +11,8 @@ use wharf_kernel::persistence::{Persistence, StoreError};
 use wharf_types::ProcessId;
 use wharf_types::state::{StateAction, StateError, StateResponse};
 
+use crate::snapshot::Snapshots;
+
 /// Params of the capability, issued by this module, to read and change the state of every process.
 const ROOT: &str = r#"{"root":true}"#;
 
@@ -20,13 +22,14 @@ const MIME: &str = "application/octet-stream";
 /// The runtime module.
 pub struct StateModule {
     store: Arc<dyn Persistence>,
+    snapshots: Snapshots,
     state_bytes_max: usize,
 }
 
 impl StateModule {
-    /// Serves what is in `store`; `state_bytes_max` is the largest state one process may save.
-    pub fn new(store: Arc<dyn Persistence>, state_bytes_max: usize) -> Self {
-        Self { store, state_bytes_max }
+    /// Serves what is in `store`, and copies of it; `state_bytes_max` is the largest state one process may save.
+    pub fn new(store: Arc<dyn Persistence>, snapshots: Snapshots, state_bytes_max: usize) -> Self {
+        Self { store, snapshots, state_bytes_max }
     }
 
     async fn answer(&self, action: StateAction, blob: Option<Blob>) -> Result<Answer<StateResponse>, StateError> {
@@ -49,6 +52,12 @@ impl StateModule {
                 self.store.clear_state(process).await.map_err(failed)?;
                 Ok(Answer::Reply(StateResponse::DeleteState))
             }
+            StateAction::Backup => {
+                let taken = self.snapshots.take().await;
+                let path = taken.map_err(|error| StateError::IOError { error: error.to_string() })?;
+                let path = path.into_os_string().into_encoded_bytes();
+                Ok(Answer::ReplyWithBlob(StateResponse::Backup, Blob::new(Some("text/plain"), path)))
+            }
         }
     }
 }
@@ -61,7 +70,7 @@ impl RuntimeModule for StateModule {
     const ACCESS: Access = Access::Capability;
 
     async fn handle(&self, caller: Caller, request: StateAction, blob: Option<Blob>) -> Answer<StateResponse> {
-        let outcome = match permit(caller.source().process(), target(&request), || caller.holds(ROOT)) {
+        let outcome = match permit(caller.source().process(), &request, || caller.holds(ROOT)) {
             Ok(()) => self.answer(request, blob).await,
             Err(error) => Err(error),
         };
@@ -77,19 +86,28 @@ impl RuntimeModule for StateModule {
     }
 }
 
-fn target(action: &StateAction) -> &ProcessId {
-    let (StateAction::GetState(process) | StateAction::SetState(process) | StateAction::DeleteState(process)) = action;
-    process
-}
-
 /// A process may ask about itself; about another only with the root capability. Being allowed to send this module
-/// messages is not enough.
-fn permit(caller: &ProcessId, target: &ProcessId, is_root: impl FnOnce() -> bool) -> Result<(), StateError> {
-    if caller == target || is_root() {
+/// messages is not enough. A copy of everything is for the holder of the root capability and for the node's owner, in
+/// whose name the web server sends what came with the control token, and nothing else, to modules.
+fn permit(caller: &ProcessId, action: &StateAction, is_root: impl FnOnce() -> bool) -> Result<(), StateError> {
+    let what = match action {
+        StateAction::GetState(target) | StateAction::SetState(target) | StateAction::DeleteState(target) => {
+            if caller == target {
+                return Ok(());
+            }
+            format!("touch the state of {target}")
+        }
+        StateAction::Backup => {
+            if *caller == ProcessId::system("http-server") {
+                return Ok(());
+            }
+            "copy the database".to_owned()
+        }
+    };
+    if is_root() {
         return Ok(());
     }
-    let error = format!("{caller} may not touch the state of {target}: it does not hold {ROOT} of this module");
-    Err(StateError::BadRequest { error })
+    Err(StateError::BadRequest { error: format!("{caller} may not {what}: it does not hold {ROOT} of this module") })
 }
 
 fn failed(error: StoreError) -> StateError {

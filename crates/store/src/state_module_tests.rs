@@ -55,12 +55,13 @@ fn fixture() -> Fixture {
     let kernel = Kernel::new(Parts {
         node: "a.os".parse().unwrap(),
         authority: Authority::from_seed(&[1; 32]).unwrap(),
-        limits: Limits::default(),
+        limits: Limits::default().into(),
         persistence: Arc::clone(&store) as Arc<dyn Persistence>,
         launcher: Arc::new(NoComponents),
         stop: Default::default(),
     });
-    kernel.start_module(StateModule::new(Arc::clone(&store) as Arc<dyn Persistence>, STATE_BYTES_MAX));
+    let snapshots = Snapshots::new(folder.path().join("kernel.db"), folder.path().to_owned());
+    kernel.start_module(StateModule::new(Arc::clone(&store) as Arc<dyn Persistence>, snapshots, STATE_BYTES_MAX));
     Fixture { client: kernel.start_module(Client), store, _folder: folder }
 }
 

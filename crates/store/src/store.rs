@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use wharf_kernel::envelope::Payload;
 use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
 use wharf_types::ProcessId;
+use wharf_types::metrics::StoreMetrics;
 
 use crate::database::Database;
 use crate::error::OpenError;
@@ -20,26 +21,38 @@ use crate::worker::Worker;
 
 /// What a job counts for besides the bytes it carries.
 const JOB_BYTES: usize = 256;
+/// What an address on a path counts for; most are shorter.
+const ADDRESS_BYTES: usize = 128;
 
 /// The kernel's database. One for each home; the lock on the home sees to that.
 pub struct KernelStore {
     pub(crate) queue: Queue,
     thread: Mutex<Option<JoinHandle<()>>>,
-    commits: Arc<AtomicU64>,
+    counters: Arc<Counters>,
+}
+
+/// What the thread counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) commits: AtomicU64,
+    /// Writes in those.
+    pub(crate) writes: AtomicU64,
+    /// Most writes in one of them.
+    pub(crate) batch: AtomicU64,
 }
 
 impl KernelStore {
     /// Opens the database at `path`, or makes an empty one. Blocks on the disk.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let database = Database::open(path)?;
-        let commits = Arc::new(AtomicU64::new(0));
-        let worker = Worker::new(database, Arc::clone(&commits));
+        let counters = Arc::new(Counters::default());
+        let worker = Worker::new(database, Arc::clone(&counters));
         let (queue, jobs) = Queue::new();
         let thread = std::thread::Builder::new()
             .name("wharf-store".to_owned())
             .spawn(move || worker.run(jobs))
             .map_err(|source| OpenError::Io { action: "starting the thread for", path: path.to_owned(), source })?;
-        Ok(Self { queue, thread: Mutex::new(Some(thread)), commits })
+        Ok(Self { queue, thread: Mutex::new(Some(thread)), counters })
     }
 
     /// Finishes what is queued, moves the log into the database file and ends the thread. Later calls fail with a
@@ -54,7 +67,7 @@ impl KernelStore {
 
     /// Transactions committed since it was opened: at most the number of changes, fewer when several shared one.
     pub fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+        self.counters.commits.load(Ordering::Relaxed)
     }
 
     fn take_thread(&self) -> Option<JoinHandle<()>> {
@@ -105,21 +118,32 @@ impl Persistence for KernelStore {
         let action = format!("clearing the state of {process}");
         self.queue.call(Kind::Write, action, JOB_BYTES, move |database| database.clear_state(&process)).boxed()
     }
+
+    fn metrics(&self) -> StoreMetrics {
+        StoreMetrics {
+            commits_total: self.commits(),
+            writes_total: self.counters.writes.load(Ordering::Relaxed),
+            batch_max: self.counters.batch.load(Ordering::Relaxed),
+        }
+    }
 }
 
 fn change_bytes(change: &Change) -> usize {
     JOB_BYTES
         + match change {
             Change::PutProcess(process) => process.wasm_bytes_handle.len() + wire::encoded_bytes_min(&process.on_exit),
-            Change::PutCapability(stored) => 2 * stored.capability.capability().params.len(),
+            Change::PutCapability(stored) => {
+                2 * stored.capability.capability().params.len() + ADDRESS_BYTES * stored.lineage.path.len()
+            }
             Change::RemoveCapability { key, .. } => key.params().len(),
             Change::RemoveProcess(_) => 0,
         }
 }
 
-/// What is tried, for people: the first change stands for those that come with it.
+/// What is tried, for people: a process that is put, or the first change, stands for those that come with it.
 fn describe(changes: &[Change]) -> String {
-    let Some(first) = changes.first() else { return "saving nothing".to_owned() };
+    let put = changes.iter().find(|change| matches!(change, Change::PutProcess(_)));
+    let Some(first) = put.or(changes.first()) else { return "saving nothing".to_owned() };
     let first_text = match first {
         Change::PutProcess(process) => format!("saving process {}", process.id),
         Change::RemoveProcess(id) => format!("removing process {id}"),

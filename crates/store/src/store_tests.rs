@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 
 use tempfile::TempDir;
 use tokio::sync::oneshot;
-use wharf_kernel::capability::{Authority, CapabilityRef, Origin};
+use wharf_kernel::capability::{Authority, CapabilityRef, Lineage, Origin};
 use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored, StoredCapability, StoredProcess};
 use wharf_types::{Capability, OnExit, ProcessId};
 
@@ -16,12 +16,12 @@ use crate::queue::Queue;
 use crate::task::Kind;
 use crate::{KernelStore, OpenError};
 
-struct Fixture {
-    folder: TempDir,
-    store: KernelStore,
+pub(crate) struct Fixture {
+    pub(crate) folder: TempDir,
+    pub(crate) store: KernelStore,
 }
 
-fn fixture() -> Fixture {
+pub(crate) fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let store = KernelStore::open(&folder.path().join("kernel.db")).unwrap();
     Fixture { folder, store }
@@ -42,44 +42,44 @@ impl Fixture {
         Fixture { folder, store }
     }
 
-    async fn closed(self) -> TempDir {
+    pub(crate) async fn closed(self) -> TempDir {
         self.store.close().await;
         self.folder
     }
 }
 
-fn id(text: &str) -> ProcessId {
+pub(crate) fn id(text: &str) -> ProcessId {
     text.parse().unwrap()
 }
 
-fn process(text: &str, on_exit: OnExit) -> StoredProcess {
+pub(crate) fn process(text: &str, on_exit: OnExit) -> StoredProcess {
     let handle = format!("{text}/pkg/main.wasm");
     StoredProcess { id: id(text), wasm_bytes_handle: handle, wit_version: Some(1), on_exit, public: true }
 }
 
-fn signed(params: &str) -> CapabilityRef {
+pub(crate) fn signed(params: &str) -> CapabilityRef {
     let authority = Authority::from_seed(&[1; 32]).unwrap();
     authority.sign(Capability::new("a.os@vfs:distro:sys".parse().unwrap(), params)).unwrap()
 }
 
-fn held(holder: &str, params: &str, origin: Origin) -> StoredCapability {
-    StoredCapability { holder: id(holder), capability: signed(params), origin }
+pub(crate) fn held(holder: &str, params: &str, origin: Origin, path: &[&str]) -> StoredCapability {
+    let path = path.iter().map(|hand| hand.parse().unwrap()).collect();
+    StoredCapability { holder: id(holder), capability: signed(params), lineage: Lineage { origin, path } }
 }
 
 /// Everything about what is stored that can be told apart.
-fn told(stored: &Stored) -> Vec<String> {
+pub(crate) fn told(stored: &Stored) -> Vec<String> {
     let process = |p: &StoredProcess| {
         let on_exit = serde_json::to_string(&p.on_exit).unwrap();
         format!("{} {} {:?} {} {on_exit}", p.id, p.wasm_bytes_handle, p.wit_version, p.public)
     };
     let capability = |c: &StoredCapability| {
-        format!("{} {:?} {:?} {:?}", c.holder, c.capability.capability(), c.capability.signature().0, c.origin)
+        format!("{} {:?} {:?} {:?}", c.holder, c.capability.capability(), c.capability.signature().0, c.lineage)
     };
     stored.processes.iter().map(process).chain(stored.capabilities.iter().map(capability)).collect()
 }
 
-fn everything() -> Stored {
-    let from = "b.os@seller:shop:sys".parse().unwrap();
+pub(crate) fn everything() -> Stored {
     Stored {
         processes: vec![
             process("z:chess:sys", OnExit::None),
@@ -87,15 +87,20 @@ fn everything() -> Stored {
             process("m:chess:sys", crate::wire::tests::requests()),
         ],
         capabilities: vec![
-            held("z:chess:sys", r#"{ "root" : true }"#, Origin::Granted),
-            held("a:chess:sys", "\"messaging\"", Origin::Issued),
-            held("timer:distro:sys", r#"{"b":1,"a":[1.5,null]}"#, Origin::Received(from)),
-            held("z:chess:sys", "\"messaging\"", Origin::Granted),
+            held("z:chess:sys", r#"{ "root" : true }"#, Origin::Granted, &[]),
+            held("a:chess:sys", "\"messaging\"", Origin::Issued, &[]),
+            held(
+                "timer:distro:sys",
+                r#"{"b":1,"a":[1.5,null]}"#,
+                Origin::Granted,
+                &["b.os@seller:shop:sys", "a.os@x:y:z"],
+            ),
+            held("z:chess:sys", "\"messaging\"", Origin::Granted, &[]),
         ],
     }
 }
 
-fn puts(stored: &Stored) -> Vec<Change> {
+pub(crate) fn puts(stored: &Stored) -> Vec<Change> {
     let processes = stored.processes.iter().cloned().map(Change::PutProcess);
     processes.chain(stored.capabilities.iter().cloned().map(Change::PutCapability)).collect()
 }
@@ -221,12 +226,12 @@ async fn removing_a_process_takes_its_capabilities_and_keeps_its_state() {
 #[tokio::test]
 async fn a_capability_is_found_again_however_its_params_are_written() {
     let fixture = fixture();
-    let first = held("a:b:c", r#"{"x":1,"y":2}"#, Origin::Granted);
-    let same = held("a:b:c", r#"{ "y": 2, "x": 1 }"#, Origin::Issued);
+    let first = held("a:b:c", r#"{"x":1,"y":2}"#, Origin::Granted, &[]);
+    let same = held("a:b:c", r#"{ "y": 2, "x": 1 }"#, Origin::Issued, &[]);
     fixture.store.apply(vec![Change::PutCapability(first), Change::PutCapability(same)]).await.unwrap();
     let stored = fixture.store.load().await.unwrap();
     assert_eq!(stored.capabilities.len(), 1);
-    assert_eq!(stored.capabilities[0].origin, Origin::Issued, "the last one put is the one that is kept");
+    assert_eq!(stored.capabilities[0].lineage.origin, Origin::Issued, "the last one put is the one that is kept");
 
     let key = signed(r#"{"y":2,"x":1}"#).key().clone();
     fixture.store.apply(vec![Change::RemoveCapability { holder: id("other:b:c"), key: key.clone() }]).await.unwrap();
@@ -237,7 +242,7 @@ async fn a_capability_is_found_again_however_its_params_are_written() {
 
 /// The normal form of params is a part of the format: a row is found by it.
 #[test]
-fn the_normal_form_of_params_is_that_of_version_1() {
+fn the_normal_form_of_params_has_not_changed() {
     let key = |params: &str| signed(params).key().params().to_owned();
     assert_eq!(key(r#"{ "b": [1, 2.50, 1e2], "a": "\u00e4\/" }"#), r#"{"a":"ä/","b":[1,2.5,100.0]}"#);
     assert_eq!(key("\"messaging\""), "\"messaging\"");
@@ -264,6 +269,19 @@ async fn changes_given_together_are_applied_together_or_not_at_all() {
     let error = fixture.store.apply(changes).await.unwrap_err();
     assert!(error.reason.contains("are allowed"), "{error}");
     assert!(told(&fixture.store.load().await.unwrap()).is_empty());
+}
+
+/// FULL (2) in WAL mode syncs the log at each commit.
+#[tokio::test]
+async fn every_commit_is_synced() {
+    let fixture = fixture();
+    let work = |database: &Database| {
+        let connection = database.connection();
+        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        Ok((mode, connection.pragma_query_value(None, "synchronous", |row| row.get::<_, u32>(0))?))
+    };
+    let set = fixture.store.queue.call(Kind::Read, "looking".into(), 0, work).await.unwrap();
+    assert_eq!(set, ("wal".to_owned(), 2));
 }
 
 #[tokio::test]
@@ -406,33 +424,33 @@ async fn an_unfinished_draft_of_a_new_database_is_replaced() {
 
 #[tokio::test]
 async fn another_version_is_refused() {
-    for (sql, expected) in [("PRAGMA user_version = 2", 2), ("PRAGMA user_version = 0", 0)] {
+    for (sql, expected) in [("PRAGMA user_version = 4", 4), ("PRAGMA user_version = 0", 0)] {
         let path = fixture().closed().await;
         let path = path.path().join("kernel.db");
         alter(&path, sql).await;
         let error = refusal(&path);
-        assert!(matches!(error, OpenError::Version { found, needed: 1, .. } if found == expected), "{error}");
+        assert!(matches!(error, OpenError::Version { found, needed: 3, .. } if found == expected), "{error}");
     }
 }
 
 #[tokio::test]
 async fn a_version_that_only_the_log_knows_of_is_refused() {
     let fixture = fixture();
-    let work = |database: &Database| Ok(database.connection().pragma_update(None, "user_version", 2)?);
+    let work = |database: &Database| Ok(database.connection().pragma_update(None, "user_version", 4)?);
     fixture.store.queue.call(Kind::Write, "migrating".into(), 0, work).await.unwrap();
     let copy = tempfile::tempdir().unwrap();
     for name in ["kernel.db", "kernel.db-wal"] {
         std::fs::copy(fixture.folder.path().join(name), copy.path().join(name)).unwrap();
     }
     let error = KernelStore::open(&copy.path().join("kernel.db")).map(|_| ()).unwrap_err();
-    assert!(matches!(error, OpenError::Version { found: 2, .. }), "{error}");
+    assert!(matches!(error, OpenError::Version { found: 4, .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_database_of_another_program_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kernel.db");
-    alter(&path, "CREATE TABLE theirs (x); PRAGMA user_version = 1;").await;
+    alter(&path, "CREATE TABLE theirs (x); PRAGMA user_version = 3;").await;
     assert!(matches!(refusal(&path), OpenError::Foreign { found: 0, .. }));
 }
 
@@ -477,9 +495,9 @@ async fn a_row_that_does_not_decode_is_named_and_never_half_read() {
     for (sql, row) in [
         ("UPDATE process SET on_exit = x'0109' WHERE id = 'm:chess:sys'", "process `m:chess:sys`"),
         ("UPDATE process SET id = 'nonsense' WHERE id = 'm:chess:sys'", "process `nonsense`"),
-        ("UPDATE capability SET params = '{' WHERE origin = 'received'", "held by `timer:distro:sys`"),
-        ("UPDATE capability SET params = '7' WHERE origin = 'received'", "held by `timer:distro:sys`"),
-        ("UPDATE capability SET origin_from = 'x' WHERE origin = 'received'", "held by `timer:distro:sys`"),
+        ("UPDATE capability SET params = '{' WHERE path <> ''", "held by `timer:distro:sys`"),
+        ("UPDATE capability SET params = '7' WHERE path <> ''", "held by `timer:distro:sys`"),
+        ("UPDATE capability SET path = 'a.os@b:c:d x' WHERE path <> ''", "held by `timer:distro:sys`"),
     ] {
         let fixture = fixture();
         fixture.store.apply(puts(&everything())).await.unwrap();

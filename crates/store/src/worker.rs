@@ -4,12 +4,13 @@
 //! the one after.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 
 use crate::database::Database;
 use crate::error::DatabaseError;
+use crate::store::Counters;
 use crate::task::{Kind, Task};
 
 /// Jobs in one transaction. More would only make the first of them wait longer.
@@ -24,12 +25,12 @@ type Ran = (BoxTask, Result<(), DatabaseError>);
 /// What the thread owns.
 pub(crate) struct Worker {
     database: Database,
-    commits: Arc<AtomicU64>,
+    counters: Arc<Counters>,
 }
 
 impl Worker {
-    pub(crate) fn new(database: Database, commits: Arc<AtomicU64>) -> Self {
-        Self { database, commits }
+    pub(crate) fn new(database: Database, counters: Arc<Counters>) -> Self {
+        Self { database, counters }
     }
 
     /// Works until the queue is closed and empty.
@@ -95,7 +96,10 @@ impl Worker {
     fn commit(&self, ran: Vec<Ran>) {
         match self.database.commit() {
             Ok(()) => {
-                self.commits.fetch_add(1, Ordering::Relaxed);
+                let writes = ran.len() as u64;
+                self.counters.commits.fetch_add(1, Ordering::Relaxed);
+                self.counters.writes.fetch_add(writes, Ordering::Relaxed);
+                self.counters.batch.fetch_max(writes, Ordering::Relaxed);
                 answer_each(ran);
             }
             Err(error) => {

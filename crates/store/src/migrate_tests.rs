@@ -1,0 +1,88 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap fails the test")]
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use wharf_kernel::capability::Origin;
+use wharf_kernel::persistence::Persistence;
+
+use super::*;
+use crate::{KernelStore, OpenError};
+
+/// Holder, origin, and who it was received from, of one capability of `i:p:u`.
+type Row = (&'static str, &'static str, Option<&'static str>);
+
+/// A database of version 1.
+async fn version_1(rows: &[Row]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kernel.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(include_str!("version_1.sql")).unwrap();
+    connection.execute_batch("DELETE FROM capability").unwrap();
+    for (holder, origin, from) in rows {
+        let insert = "INSERT INTO capability VALUES (?1, 'a.os@i:p:u', '7', ' 7', zeroblob(64), ?2, ?3)";
+        connection.execute(insert, params![holder, origin, from]).unwrap();
+    }
+    connection.close().unwrap();
+    (folder, path)
+}
+
+async fn lineages(path: &Path) -> Vec<(String, Origin, String)> {
+    let store = KernelStore::open(path).unwrap();
+    let stored = store.load().await.unwrap();
+    store.close().await;
+    let told = stored.capabilities.into_iter().map(|one| {
+        assert_eq!(one.capability.capability().params, " 7");
+        let path: Vec<_> = one.lineage.path.iter().map(ToString::to_string).collect();
+        (one.holder.to_string(), one.lineage.origin, path.join(" "))
+    });
+    told.collect()
+}
+
+#[tokio::test]
+async fn paths_are_put_together_from_who_gave_what_to_whom() {
+    let (_folder, path) = version_1(&[
+        ("c:p:u", "received", Some("a.os@b:p:u")),
+        ("b:p:u", "received", Some("a.os@g:p:u")),
+        ("g:p:u", "granted", None),
+        ("i:p:u", "issued", None),
+        ("d:p:u", "received", Some("a.os@i:p:u")),
+        ("e:p:u", "received", Some("a.os@gone:p:u")),
+    ])
+    .await;
+    let expected = [
+        ("c:p:u", Origin::Granted, "a.os@g:p:u a.os@b:p:u"),
+        ("b:p:u", Origin::Granted, "a.os@g:p:u"),
+        ("g:p:u", Origin::Granted, ""),
+        ("i:p:u", Origin::Issued, ""),
+        ("d:p:u", Origin::Issued, "a.os@i:p:u"),
+        ("e:p:u", Origin::Issued, "a.os@i:p:u a.os@gone:p:u"),
+    ];
+    let expected = expected.map(|(holder, origin, path)| (holder.to_owned(), origin, path.to_owned()));
+    assert_eq!(lineages(&path).await, expected);
+    // It is done once, and what it did stays.
+    assert_eq!(lineages(&path).await, expected);
+}
+
+#[tokio::test]
+async fn a_path_that_goes_in_circles_ends() {
+    let (_folder, path) =
+        version_1(&[("b:p:u", "received", Some("a.os@c:p:u")), ("c:p:u", "received", Some("a.os@b:p:u"))]).await;
+    for (_, origin, path) in lineages(&path).await {
+        assert_eq!((origin, path.split(' ').count()), (Origin::Issued, PATH_MAX));
+        assert!(path.starts_with("a.os@i:p:u "));
+    }
+}
+
+#[tokio::test]
+async fn what_fails_leaves_version_1_as_it_was() {
+    let (_folder, path) = version_1(&[("g:p:u", "granted", None)]).await;
+    let connection = Connection::open(&path).unwrap();
+    // The name that the old table is given for a moment is taken.
+    connection.execute_batch("CREATE TABLE capability_1 (x)").unwrap();
+    assert!(matches!(KernelStore::open(&path).map(|_| ()), Err(OpenError::Database { .. })));
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 1);
+    connection.execute_batch("DROP TABLE capability_1").unwrap();
+    assert_eq!(lineages(&path).await.len(), 1);
+}
