@@ -48,6 +48,24 @@ impl ControlToken {
     }
 }
 
+/// Why a request is not taken for one of the owner's tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotOwner {
+    /// It could come from somebody else.
+    #[error(transparent)]
+    NotLocal(#[from] NotLocal),
+    /// It does not show the token.
+    #[error("send the control token from the node's home, as `Authorization: Bearer <token>`")]
+    NoToken,
+}
+
+/// Checks that a request comes from a tool of the owner on this machine. The order matters: until the token has been
+/// seen, nothing is said about what would come next.
+pub(crate) fn check_owner(peer: IpAddr, parts: &Parts, token: &ControlToken) -> Result<(), NotOwner> {
+    check_local_tool(peer, parts)?;
+    if token.is_in(&parts.headers) { Ok(()) } else { Err(NotOwner::NoToken) }
+}
+
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked("bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())

@@ -11,7 +11,7 @@ use wharf_kernel::{CallError, SendAs};
 use crate::access::check_local;
 use crate::body::{self, Whole, shared};
 use crate::guest::{self, Answer};
-use crate::refusal::refuse;
+use crate::refusal::{refuse, show_id};
 use crate::routes::{Audience, Match, Origin, Serves};
 use crate::serve::Server;
 
@@ -78,13 +78,18 @@ async fn ask(server: &Server, peer: SocketAddr, parts: &Parts, found: &Match<'_>
     let (target, wait) = (&found.route.owner, server.settings.answer_wait);
     // Processes count on a blob, empty or not.
     let blob = Some(Blob::new(None, bytes));
-    let answer = server.handle.request(target, Content::body(message), blob, wait, SendAs::Module).await;
+    let id = server.handle.new_request();
+    let answer = server.handle.request_as(id, target, Content::body(message), blob, wait, SendAs::Module).await;
     drop(held);
-    match answer {
+    let mut response = match answer {
         Ok(answer) => read_answer(answer),
         Err(CallError::NoSuchProcess) => gone(server, found),
         Err(error) => failed(found, error),
+    };
+    if server.token.is_in(&parts.headers) {
+        show_id(&mut response, server.handle.kernel().public_id(id));
     }
+    response
 }
 
 fn failed(found: &Match<'_>, error: CallError) -> Response<Whole> {
@@ -112,7 +117,7 @@ fn read_answer(envelope: Envelope) -> Response<Whole> {
     let answer = match Answer::read(&envelope.content.body) {
         Ok(answer) => answer,
         Err(error) => {
-            let error = format!("`{}` did not answer with a status and headers: {error}", envelope.source.process());
+            let error = format!("`{}` did not answer with a status and headers: {error}", envelope.source().process());
             return refuse(StatusCode::INTERNAL_SERVER_ERROR, error);
         }
     };

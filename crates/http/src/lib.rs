@@ -21,6 +21,7 @@
 //! | `incoming` | a request for a process, there and back |
 //! | `guest` | an HTTP request and answer in the shape processes know |
 //! | `rpc` | the endpoint for tools |
+//! | `prometheus` | the node's counters, for programs that collect them |
 //! | `serve` | connections |
 
 mod access;
@@ -29,6 +30,7 @@ mod guest;
 mod incoming;
 mod module;
 mod pattern;
+mod prometheus;
 mod refusal;
 mod routes;
 mod rpc;

@@ -1,8 +1,9 @@
-//! Answers that the server gives in its own name: a status and a reason.
+//! What the server itself puts into answers: a status and a reason, and the id of a request.
 
 use hyper::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
+use wharf_kernel::public_id::PublicId;
 
 use crate::body::Whole;
 
@@ -21,4 +22,12 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Whole
 /// `{"error":"…"}` with a status.
 pub(crate) fn refuse(status: StatusCode, error: impl std::fmt::Display) -> Response<Whole> {
     json(status, &wharf_types::Failure::new(error))
+}
+
+/// Tells the owner the id under which a request stands in the log and in traces. Only for requests that showed the
+/// control token.
+pub(crate) fn show_id(response: &mut Response<Whole>, request: PublicId) {
+    if let Ok(value) = HeaderValue::from_str(&request.to_string()) {
+        response.headers_mut().insert("x-request-id", value);
+    }
 }

@@ -11,14 +11,15 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::task::spawn_blocking;
-use wharf_kernel::envelope::{Blob, Content, Envelope, Seconds};
+use wharf_kernel::envelope::{Blob, Content, Envelope, MessageId, Seconds};
+use wharf_kernel::public_id::PublicId;
 use wharf_kernel::{CallError, SendAs};
 use wharf_types::rpc::{RpcMessage, RpcRefusal, RpcRefusalKind, RpcReply};
 use wharf_types::{Address, LazyLoadBlob, NodeName};
 
-use crate::access::{ControlToken, check_local_tool};
+use crate::access::{ControlToken, NotOwner, check_owner};
 use crate::body::{self, BodyError, Whole};
-use crate::refusal::json;
+use crate::refusal::{json, show_id};
 use crate::serve::Server;
 
 /// Longest that a caller may wait.
@@ -33,17 +34,26 @@ const LARGE_BYTES: usize = 64 << 10;
 struct Refused {
     kind: RpcRefusalKind,
     error: String,
+    /// Of a call that became a message.
+    request: Option<PublicId>,
 }
 
 impl Refused {
     fn new(kind: RpcRefusalKind, error: impl std::fmt::Display) -> Self {
-        Self { kind, error: error.to_string() }
+        Self { kind, error: error.to_string(), request: None }
+    }
+
+    fn of(self, request: PublicId) -> Self {
+        Self { request: Some(request), ..self }
     }
 
     fn response(self) -> Response<Whole> {
         let mut response = json(status_of(self.kind), &RpcRefusal { kind: self.kind, error: self.error });
         if self.kind == RpcRefusalKind::MethodNotAllowed {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        if let Some(request) = self.request {
+            show_id(&mut response, request);
         }
         response
     }
@@ -67,7 +77,8 @@ fn status_of(kind: RpcRefusalKind) -> StatusCode {
 /// Answers a call.
 pub(crate) async fn answer(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> Response<Whole> {
     call(server, peer, request).await.unwrap_or_else(|refused| {
-        tracing::debug!(%peer, kind = ?refused.kind, error = %refused.error, "RPC call refused");
+        let request = refused.request.map(tracing::field::display);
+        tracing::debug!(%peer, request, kind = ?refused.kind, error = %refused.error, "RPC call refused");
         refused.response()
     })
 }
@@ -79,21 +90,27 @@ async fn call(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> 
     let body = body::read(body, settings.rpc_body_bytes_max, settings.body_wait, &server.budget).await;
     let (bytes, held) = body.map_err(|error| Refused::new(kind_of(&error), error))?;
     let call = if bytes.len() < LARGE_BYTES { parse(&bytes)? } else { off_thread(move || parse(&bytes)).await?? };
-    let reply = send(server, call).await;
+    let id = server.handle.new_request();
+    let request = server.handle.kernel().public_id(id);
+    let reply = send(server, id, call).await;
     drop(held);
-    match reply? {
-        None => Ok(Response::new(Whole::default())),
-        Some(envelope) => reply_to(envelope, settings.rpc_reply_blob_bytes_max).await,
-    }
+    let mut response = match reply.map_err(|refused| refused.of(request))? {
+        None => Response::new(Whole::default()),
+        Some(envelope) => reply_to(envelope, settings.rpc_reply_blob_bytes_max).await?,
+    };
+    show_id(&mut response, request);
+    Ok(response)
 }
 
 /// Whether the request may be read at all. The order matters: see the module's documentation.
 fn check(peer: SocketAddr, parts: &Parts, token: &ControlToken) -> Result<(), Refused> {
-    check_local_tool(peer.ip(), parts).map_err(|reason| Refused::new(RpcRefusalKind::Forbidden, reason))?;
-    if !token.is_in(&parts.headers) {
-        let error = "send the control token from the node's home, as `Authorization: Bearer <token>`";
-        return Err(Refused::new(RpcRefusalKind::Unauthorized, error));
-    }
+    check_owner(peer.ip(), parts, token).map_err(|reason| {
+        let kind = match reason {
+            NotOwner::NotLocal(_) => RpcRefusalKind::Forbidden,
+            NotOwner::NoToken => RpcRefusalKind::Unauthorized,
+        };
+        Refused::new(kind, reason)
+    })?;
     if parts.method != Method::POST {
         return Err(Refused::new(RpcRefusalKind::MethodNotAllowed, "only POST is understood here"));
     }
@@ -136,7 +153,7 @@ fn parse(bytes: &[u8]) -> Result<Call, Refused> {
     Ok(Call { message, blob })
 }
 
-async fn send(server: &Server, call: Call) -> Result<Option<Envelope>, Refused> {
+async fn send(server: &Server, id: MessageId, call: Call) -> Result<Option<Envelope>, Refused> {
     let Call { message, blob } = call;
     let ours = server.handle.node();
     if let Some(node) = message.node.as_deref().filter(|node| *node != NodeName::OUR && *node != ours.as_str()) {
@@ -148,9 +165,9 @@ async fn send(server: &Server, call: Call) -> Result<Option<Envelope>, Refused> 
     let sent = match message.expects_response {
         Some(wait_s) => {
             let wait = Seconds(wait_s.min(WAIT_S_MAX));
-            server.handle.request(&target, content, blob, wait, SendAs::Owner).await.map(Some)
+            server.handle.request_as(id, &target, content, blob, wait, SendAs::Owner).await.map(Some)
         }
-        None => server.handle.tell(&target, content, blob, SendAs::Owner).await.map(|()| None),
+        None => server.handle.tell_as(id, &target, content, blob, SendAs::Owner).await.map(|()| None),
     };
     sent.map_err(|error| failed(&target, error))
 }

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wharf_kernel::ModuleHandle;
+use wharf_kernel::{CounterFamily, ModuleHandle};
 use wharf_types::rpc::RPC_PATH;
 
 use crate::access::ControlToken;
@@ -24,11 +24,16 @@ use crate::body::{Budget, Whole};
 use crate::module::HttpModule;
 use crate::routes::Routes;
 use crate::settings::HttpSettings;
-use crate::{incoming, rpc};
+use crate::{incoming, prometheus, rpc};
 
 /// Bytes for the header of a request, and headers in it.
 const HEADER_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 128;
+
+/// Path of the counters, for programs that collect them.
+const METRICS_PATH: &str = "/metrics";
+/// What requests are counted by, in the order of statuses.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -69,7 +74,11 @@ impl HttpServer {
     ) {
         let budget = Budget::new(self.settings.buffered_bytes_max);
         let stop_wait = self.settings.stop_wait;
-        let server = Arc::new(Server { routes: self.routes, settings: self.settings, handle, token, budget });
+        let requests =
+            CounterFamily::new("http_requests", "HTTP requests by the class of their status", "class", &CLASSES);
+        let requests = Arc::new(requests);
+        handle.show_counters(Arc::clone(&requests));
+        let server = Arc::new(Server { routes: self.routes, settings: self.settings, handle, token, budget, requests });
         let connections = TaskTracker::new();
         let abort = CancellationToken::new();
         // Also when this future is dropped, no connection outlives it.
@@ -91,6 +100,7 @@ pub(crate) struct Server {
     pub(crate) handle: ModuleHandle,
     pub(crate) token: ControlToken,
     pub(crate) budget: Arc<Budget>,
+    requests: Arc<CounterFamily>,
 }
 
 /// The two ends of a connection.
@@ -185,9 +195,11 @@ async fn connection(server: Arc<Server>, stream: TcpStream, peer: SocketAddr, en
 }
 
 async fn answer(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> Response<Whole> {
-    if request.uri().path() == RPC_PATH {
-        rpc::answer(server, peer, request).await
-    } else {
-        incoming::answer(server, peer, request).await
-    }
+    let response = match request.uri().path() {
+        RPC_PATH => rpc::answer(server, peer, request).await,
+        METRICS_PATH => prometheus::answer(server, peer, request),
+        _ => incoming::answer(server, peer, request).await,
+    };
+    server.requests.add(usize::from(response.status().as_u16() / 100).saturating_sub(1));
+    response
 }

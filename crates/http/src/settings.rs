@@ -33,6 +33,8 @@ pub struct HttpSettings {
     /// How long requests under way may go on after the server was told to stop.
     #[serde(deserialize_with = "seconds")]
     pub stop_wait: Duration,
+    /// Processes that `/metrics` shows one by one, the oldest first; the rest are summed as `other`.
+    pub metrics_processes_max: usize,
     /// Paths one process may bind.
     pub paths_max: usize,
     /// Bytes in one bound path.
@@ -60,6 +62,7 @@ impl Default for HttpSettings {
             header_wait: Duration::from_secs(30),
             body_wait: Duration::from_secs(30),
             stop_wait: Duration::from_secs(5),
+            metrics_processes_max: 1_000,
             paths_max: 1_024,
             path_bytes_max: 2_048,
             cached_bytes_max: 64 << 20,

@@ -42,10 +42,10 @@ Examples:
   wharfd --home ./node --http 127.0.0.1:0
   wharfd --home /var/lib/wharf --node alice.os --http 0.0.0.0:8080
 
-Settings (TOML; what the command line says wins):
+Settings (TOML; what the command line says wins; docs/settings.md has all of them):
   node = \"alice.os\"
   http = \"127.0.0.1:8080\"
-  packages = \"/usr/share/wharf/packages\"
+  packages_folder = \"/usr/share/wharf/packages\"
   [log]
   level = \"info\"            # error, warn, info, debug, trace; WHARF_LOG wins
   file_bytes_max = 16777216
@@ -54,8 +54,11 @@ Settings (TOML; what the command line says wins):
   mailbox_messages_max = 1024
   [runtime]                 # of each guest
   memory_bytes_max = 536870912
+  [packages.\"chess:sys\".limits]   # for one package; also .runtime
+  mailbox_messages_max = 64
   [http_limits]             # of the web server
   body_bytes_max = 16777216
+  metrics_processes_max = 1000  # shown one by one at /metrics
   [vfs_limits]              # of files and zips
   zip_entries_max = 20000
 

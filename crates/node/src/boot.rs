@@ -19,9 +19,9 @@ use tokio_util::sync::CancellationToken;
 use wharf_http::{ControlToken, HttpServer};
 use wharf_kernel::api::KernelModule;
 use wharf_kernel::capability::Authority;
-use wharf_kernel::{Kernel, ModuleHandle, Parts};
+use wharf_kernel::{Kernel, LimitBook, ModuleHandle, Parts};
 use wharf_runtime::Runtime;
-use wharf_store::{KernelStore, OpenError, StateModule};
+use wharf_store::{KernelStore, OpenError, Snapshots, StateModule};
 use wharf_vfs::{DriveSource, Vfs, VfsModule};
 
 use crate::args::Args;
@@ -37,6 +37,9 @@ pub fn run(args: Args) -> Result<(), Stopped> {
     let _logging = logging::start(&settings.home, &settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // A turn of a worker may be many of processes that speak with each other: input and output are looked at more often
+        // than after the usual 61.
+        .event_interval(16)
         .thread_name("wharf-worker")
         .build()
         .map_err(|error| Stopped::Failed(format!("starting worker threads: {error}")))?;
@@ -90,11 +93,12 @@ impl Node {
     ) -> Result<Self, Stopped> {
         let failed = |error: &dyn std::fmt::Display| Stopped::Failed(error.to_string());
         let vfs = Vfs::open(settings.home.vfs()).map_err(|error| failed(&error))?;
-        let runtime = Runtime::new(settings.runtime.clone()).map_err(|error| failed(&error))?;
+        let runtime =
+            Runtime::new(settings.runtime.clone(), settings.package_runtime.clone()).map_err(|error| failed(&error))?;
         let kernel = Kernel::new(Parts {
             node: taken.node.clone(),
             authority: Authority::from_seed(&taken.seed).map_err(|error| Stopped::HomeUnusable(error.to_string()))?,
-            limits: settings.limits.clone(),
+            limits: LimitBook::new(settings.limits.clone(), settings.package_limits.clone()),
             persistence: Arc::<KernelStore>::clone(&store),
             launcher: Arc::new(runtime),
             stop: stop.clone(),
@@ -102,13 +106,15 @@ impl Node {
         let server = HttpServer::new(settings.http_limits.clone());
         kernel.start_module(KernelModule { version: env!("CARGO_PKG_VERSION") });
         kernel.start_module(VfsModule::new(Arc::clone(&vfs), settings.vfs_limits.clone()));
-        kernel.start_module(StateModule::new(store, settings.limits.state_bytes_max));
-        let (timer, wheel) = wharf_timer::timer(&settings.limits);
+        let snapshots = Snapshots::new(settings.home.kernel_db(), settings.home.run_dir());
+        kernel.start_module(StateModule::new(store, snapshots, settings.limits.state_bytes_max));
+        let (timer, wheel) = wharf_timer::timer(&kernel);
         kernel.start_module(timer);
         let http = kernel.start_module(server.module());
         kernel.run_until_stop(wheel.turn(stop.clone()));
         let components = DriveSource::new(Arc::clone(&vfs), settings.vfs_limits.clone());
-        let restored = kernel.restore(&components).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
+        let restored =
+            kernel.restore(Arc::new(components)).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
         let fresh = match &settings.packages {
             Some(folder) => bundled::install_all(&kernel, &vfs, folder).await.map_err(|error| failed(&error))?,
             None => {

@@ -75,6 +75,7 @@ async fn install(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path: &Pa
     for planned in &processes {
         end(kernel, &planned.id).await?;
     }
+    kernel.revoke_package(package).await.map_err(|error| error.to_string())?;
     unpack(Arc::clone(vfs), package.clone(), zip).await?;
     for planned in &processes {
         let wasm = checked.component(&planned.wasm).ok_or_else(|| format!("{} is not in the zip", planned.wasm))?;

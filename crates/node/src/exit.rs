@@ -52,7 +52,8 @@ impl Stopped {
             Self::Failed(_) => "the log in <home>/log has what led to it",
             Self::HomeInUse(_) => "stop the other daemon, or choose another folder with --home",
             Self::HomeUnusable(_) => {
-                "restore a backup of the home, use the daemon that wrote it, or choose another folder with --home"
+                "restore a backup with `wharf restore FILE --home DIR`, use the daemon that wrote the home, or choose another \
+                 folder with --home"
             }
             Self::PortInUse(_) => "choose another with --http 127.0.0.1:PORT; port 0 takes any that is free",
             Self::BadSettings(_) => "`wharfd --help` describes the settings",

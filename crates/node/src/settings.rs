@@ -1,14 +1,17 @@
 //! Settings: the command line over the file over the defaults.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
 use wharf_home::Home;
 use wharf_http::HttpSettings;
 use wharf_kernel::Limits;
 use wharf_runtime::RuntimeSettings;
-use wharf_types::NodeName;
+use wharf_types::{NodeName, PackageId};
 use wharf_vfs::VfsLimits;
 
 use crate::args::Args;
@@ -24,12 +27,22 @@ const HTTP_PORT: u16 = 8080;
 struct File {
     node: Option<String>,
     http: Option<SocketAddr>,
-    packages: Option<PathBuf>,
+    packages_folder: Option<PathBuf>,
+    packages: BTreeMap<String, Table>,
     log: LogSettings,
-    limits: Limits,
-    runtime: RuntimeSettings,
+    limits: Table,
+    runtime: Table,
     http_limits: HttpSettings,
     vfs_limits: VfsLimits,
+}
+
+/// The tables `[limits]` and `[runtime]`, and those of packages that have others.
+#[derive(Debug, Default)]
+struct Bounds {
+    limits: Limits,
+    runtime: RuntimeSettings,
+    package_limits: Vec<(PackageId, Limits)>,
+    package_runtime: Vec<(PackageId, RuntimeSettings)>,
 }
 
 /// Where to serve.
@@ -56,8 +69,12 @@ pub struct Settings {
     pub log: LogSettings,
     /// Bounds of processes.
     pub limits: Limits,
+    /// Bounds of the processes of packages that have others.
+    pub package_limits: Vec<(PackageId, Limits)>,
     /// Bounds of guests.
     pub runtime: RuntimeSettings,
+    /// Bounds of the guests of packages that have others.
+    pub package_runtime: Vec<(PackageId, RuntimeSettings)>,
     /// Bounds of the web server.
     pub http_limits: HttpSettings,
     /// Bounds of files.
@@ -72,28 +89,33 @@ impl Settings {
             None => Home::of_user()
                 .ok_or_else(|| Stopped::BadSettings("the user has no home folder; name one with --home".to_owned()))?,
         };
-        let file = match args.config {
+        let config = match args.config {
+            Some(path) => Some(path),
+            None => Some(home.config()).filter(|path| path.exists()),
+        };
+        let (file, bounds) = match config {
             Some(path) => read_file(&path)?,
-            None if home.config().exists() => read_file(&home.config())?,
-            None => File::default(),
+            None => Default::default(),
         };
         let node = args.node.or(file.node).map(|name| parse_node(&name)).transpose()?;
         let http = match args.http.or(file.http) {
             Some(address) => HttpAt::Exactly(address),
             None => HttpAt::From(HTTP_PORT),
         };
-        let packages = args.packages.or(file.packages);
+        let packages = args.packages.or(file.packages_folder);
         if let Some(missing) = packages.as_ref().filter(|path| !path.is_dir()) {
             return Err(Stopped::BadSettings(format!("there is no folder {} with packages", missing.display())));
         }
-        let runtime = RuntimeSettings { cache: Some(home.cache().join("code")), ..file.runtime };
+        let runtime = RuntimeSettings { cache: Some(home.cache().join("code")), ..bounds.runtime };
         Ok(Self {
             packages: packages.or_else(packages_beside_program),
             home,
             node,
             http,
             log: file.log,
-            limits: file.limits,
+            limits: bounds.limits,
+            package_limits: bounds.package_limits,
+            package_runtime: bounds.package_runtime,
             runtime,
             http_limits: file.http_limits,
             vfs_limits: file.vfs_limits,
@@ -117,10 +139,58 @@ fn absolute(path: &Path) -> Result<PathBuf, Stopped> {
     std::path::absolute(path).map_err(|error| Stopped::BadSettings(format!("--home {}: {error}", path.display())))
 }
 
-fn read_file(path: &Path) -> Result<File, Stopped> {
+fn read_file(path: &Path) -> Result<(File, Bounds), Stopped> {
     let wrong = |reason: String| Stopped::BadSettings(format!("{}: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+    read_text(&text).map_err(wrong)
+}
+
+fn read_text(text: &str) -> Result<(File, Bounds), String> {
+    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    let bounds = bounds(&file)?;
+    Ok((file, bounds))
+}
+
+fn bounds(file: &File) -> Result<Bounds, String> {
+    let mut bounds = Bounds {
+        limits: read_table("limits", file.limits.clone())?,
+        runtime: read_table("runtime", file.runtime.clone())?,
+        ..Bounds::default()
+    };
+    for (name, tables) in &file.packages {
+        let package: PackageId = name.parse().map_err(|error| format!("[packages.\"{name}\"]: {error}"))?;
+        for (key, value) in tables {
+            let table = format!("packages.\"{name}\".{key}");
+            let Value::Table(own) = value else { return Err(format!("`{table}` is not a table")) };
+            match key.as_str() {
+                "limits" => {
+                    let own = over(&table, &file.limits, own, Limits::NODE_WIDE)?;
+                    bounds.package_limits.push((package.clone(), read_table(&table, own)?));
+                }
+                "runtime" => {
+                    let own = over(&table, &file.runtime, own, RuntimeSettings::NODE_WIDE)?;
+                    bounds.package_runtime.push((package.clone(), read_table(&table, own)?));
+                }
+                _ => return Err(format!("unknown table [{table}], expected `limits` or `runtime`")),
+            }
+        }
+    }
+    Ok(bounds)
+}
+
+/// By way of text, so that an error shows the line that it is about.
+fn read_table<T: DeserializeOwned>(name: &str, table: Table) -> Result<T, String> {
+    toml::from_str(&table.to_string()).map_err(|error| format!("[{name}]: {error}"))
+}
+
+/// The keys of a package over those of all.
+fn over(name: &str, all: &Table, own: &Table, node_wide: &[&str]) -> Result<Table, String> {
+    if let Some(key) = own.keys().find(|key| node_wide.contains(&key.as_str())) {
+        return Err(format!("[{name}]: `{key}` holds for the whole node; a package cannot have its own"));
+    }
+    let mut table = all.clone();
+    table.extend(own.clone());
+    Ok(table)
 }
 
 fn parse_node(name: &str) -> Result<NodeName, Stopped> {
@@ -141,16 +211,80 @@ fn packages_beside_program() -> Option<PathBuf> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "what goes wrong in a test fails it")]
 mod tests {
     use super::*;
 
     #[test]
     fn an_unknown_setting_is_refused() {
-        assert!(toml::from_str::<File>("nod = 'a.os'").is_err());
-        assert!(toml::from_str::<File>("[limits]\nmailbox = 1").is_err());
-        let file: File = toml::from_str("[limits]\nmailbox_messages_max = 7\n[runtime]\nmemory_bytes_max = 9").unwrap();
-        assert_eq!((file.limits.mailbox_messages_max, file.runtime.memory_bytes_max), (7, 9));
+        assert!(read_text("nod = 'a.os'").is_err());
+        assert!(read_text("[limits]\nmailbox = 1").is_err());
+        let (_, bounds) = read_text("[limits]\nmailbox_messages_max = 7\n[runtime]\nmemory_bytes_max = 9").unwrap();
+        assert_eq!((bounds.limits.mailbox_messages_max, bounds.runtime.memory_bytes_max), (7, 9));
+    }
+
+    #[test]
+    fn a_package_has_limits_of_its_own_over_those_of_all() {
+        let text = "[limits]\nmailbox_messages_max = 7\nbody_bytes_max = 8\n\
+            [packages.\"chess:sys\".limits]\nmailbox_messages_max = 3\n\
+            [packages.\"chess:sys\".runtime]\nmemory_bytes_max = 9";
+        let (_, bounds) = read_text(text).unwrap();
+        let chess: PackageId = "chess:sys".parse().unwrap();
+        let expected = Limits { mailbox_messages_max: 3, body_bytes_max: 8, ..Limits::default() };
+        assert_eq!(bounds.package_limits, [(chess.clone(), expected)]);
+        let expected = RuntimeSettings { memory_bytes_max: 9, ..RuntimeSettings::default() };
+        assert_eq!(bounds.package_runtime, [(chess, expected)]);
+        assert_eq!(bounds.limits.mailbox_messages_max, 7);
+    }
+
+    #[test]
+    fn what_a_package_cannot_set_is_refused_by_name() {
+        for (text, named) in [
+            ("[packages.\"chess:sys\".limits]\nmailbox = 3", "`mailbox`"),
+            ("[packages.\"chess:sys\".limits]\nprocesses_max = 3", "`processes_max`"),
+            ("[packages.\"chess:sys\".limits]\nbody_bytes_max = 'many'", "body_bytes_max"),
+            ("[packages.\"chess:sys\".runtime]\ncompilations_max = 3", "`compilations_max`"),
+            ("[packages.\"chess:sys\".http]\nx = 3", "\"chess:sys\".http"),
+            ("[packages.\"chess:sys\"]\nlimits = 3", "\"chess:sys\".limits"),
+            ("[packages.chess.limits]\nmailbox_messages_max = 3", "chess"),
+            ("packages = '/a/folder'", "packages"),
+        ] {
+            let error = read_text(text).unwrap_err();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+
+    /// The keys that a table of settings may have. They are taken from what serde says about one that it may not.
+    fn keys_of<T: DeserializeOwned>() -> Vec<String> {
+        let unknown = Table::from_iter([("no-such-key".to_owned(), Value::Integer(0))]);
+        let error = unknown.try_into::<T>().err().unwrap().message().to_owned();
+        let (_, expected) = error.split_once("expected one of").unwrap();
+        expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_setting_is_documented() {
+        let documented = include_str!("../../../docs/settings.md");
+        let tables = [
+            ("wharf.toml", keys_of::<File>()),
+            ("[log]", keys_of::<LogSettings>()),
+            ("[limits]", keys_of::<Limits>()),
+            ("[runtime]", keys_of::<RuntimeSettings>()),
+            ("[http_limits]", keys_of::<HttpSettings>()),
+            ("[vfs_limits]", keys_of::<VfsLimits>()),
+        ];
+        for (table, keys) in tables {
+            let section = documented.split("\n## ").find(|section| section.starts_with(&format!("`{table}`")));
+            let section = section.unwrap_or_else(|| panic!("there is no section `{table}`"));
+            let rows: Vec<_> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+            assert!(keys.len() > 2);
+            assert_eq!(sorted(rows), sorted(keys.iter().map(String::as_str).collect()), "{table}");
+        }
+    }
+
+    fn sorted(mut list: Vec<&str>) -> Vec<&str> {
+        list.sort_unstable();
+        list
     }
 
     #[test]

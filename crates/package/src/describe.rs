@@ -44,17 +44,21 @@ fn request(me: &str, capability: &CapabilityEntry) -> String {
     let issuer = capability.process();
     match capability {
         CapabilityEntry::Messaging(_) if issuer.has_parts("kernel", "distro", "sys") => {
-            format!("{me} may send messages to {issuer}: it can start, stop and empower any process on this node")
+            format!("{me} may send messages to {issuer}: it can see every process, and manage those of its package")
         }
         CapabilityEntry::Messaging(_) => format!("{me} may send messages to {issuer}"),
-        CapabilityEntry::Custom { params, .. }
-            if issuer.has_parts("vfs", "distro", "sys")
-                && params.get("root").and_then(|root| root.as_bool()) == Some(true) =>
-        {
+        CapabilityEntry::Custom { params, .. } if issuer.has_parts("kernel", "distro", "sys") && is_root(params) => {
+            format!("{me} may start, stop and empower any process on this node ({params} from {issuer})")
+        }
+        CapabilityEntry::Custom { params, .. } if issuer.has_parts("vfs", "distro", "sys") && is_root(params) => {
             format!("{me} may read and change the files of every package on this node ({params} from {issuer})")
         }
         CapabilityEntry::Custom { params, .. } => format!("{me} gets the right {params} from {issuer}"),
     }
+}
+
+fn is_root(params: &serde_json::Value) -> bool {
+    params.get("root").and_then(serde_json::Value::as_bool) == Some(true)
 }
 
 fn grant(me: &str, capability: &CapabilityEntry) -> String {
@@ -94,16 +98,18 @@ mod tests {
     fn a_manifest_is_told_in_plain_words() {
         let lines = requests(
             "\"Restart\"",
-            r#"["kernel:distro:sys","http-server:distro:sys",{"process":"vfs:distro:sys","params":{"root":true}}]"#,
+            r#"["kernel:distro:sys","http-server:distro:sys",{"process":"vfs:distro:sys","params":{"root":true}},
+                {"process":"kernel:distro:sys","params":{"root":true}}]"#,
             r#"["b:b:b.os",{"process":"terminal:terminal:sys","params":"Read"}]"#,
         );
         assert_eq!(
             lines,
             [
                 "chat may use the network: it can reach other nodes, and they can reach it",
-                "chat may send messages to kernel:distro:sys: it can start, stop and empower any process on this node",
+                "chat may send messages to kernel:distro:sys: it can see every process, and manage those of its package",
                 "chat may send messages to http-server:distro:sys",
                 "chat may read and change the files of every package on this node ({\"root\":true} from vfs:distro:sys)",
+                "chat may start, stop and empower any process on this node ({\"root\":true} from kernel:distro:sys)",
                 "b:b:b.os may send messages to chat",
                 "chat gives the right \"Read\" to terminal:terminal:sys",
                 "any process on this node may send messages to chat",

@@ -1,6 +1,7 @@
 //! Between the shared types and those of the interface.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use wharf_types::{Address, Capability, IdError, LazyLoadBlob, NodeName, OnExit, ProcessId, Request};
 
@@ -102,6 +103,22 @@ pub(crate) fn on_exit_from_wit(on_exit: wit::OnExit) -> Result<OnExit, IdError> 
 thread_local! {
     /// The sender of the message before: most messages come from the same few, and parsing costs more than comparing.
     static LAST_SOURCE: RefCell<Option<Address>> = const { RefCell::new(None) };
+    /// The target of the request before, for the same reason.
+    static LAST_TARGET: RefCell<Option<(Address, Arc<wit::Address>)>> = const { RefCell::new(None) };
+}
+
+/// The target of a request.
+pub(crate) fn target_to_wit(target: &Address) -> Arc<wit::Address> {
+    LAST_TARGET.with_borrow_mut(|last| {
+        if let Some((known, wit)) = last
+            && known == target
+        {
+            return Arc::clone(wit);
+        }
+        let wit = Arc::new(address_to_wit(target));
+        *last = Some((target.clone(), Arc::clone(&wit)));
+        wit
+    })
 }
 
 fn source_from_wit(source: &wit::Address) -> Result<Address, IdError> {

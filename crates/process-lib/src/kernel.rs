@@ -1,9 +1,10 @@
 //! `kernel:distro:sys`: processes and capabilities, for those who may manage them.
 //!
-//! Every call takes the kernel's messaging capability, which is power over the whole node.
+//! Every call takes the kernel's messaging capability. That allows to look, and to manage one's own package with what one
+//! holds. The rest takes the kernel's capability `{"root":true}`, which is power over the whole node.
 
-use wharf_types::kernel::{KernelCommand, KernelResponse, NodeStatus, ProcessInfo};
-use wharf_types::{Capability, Failure, LazyLoadBlob, OnExit, ProcessId};
+use wharf_types::kernel::{KernelCommand, KernelResponse, NodeStatus, ProcessCapabilities, ProcessInfo};
+use wharf_types::{Capability, Failure, LazyLoadBlob, OnExit, PackageId, ProcessId};
 
 use crate::error::{CallError, call};
 use crate::message::Message;
@@ -89,13 +90,31 @@ pub fn grant(target: &ProcessId, capabilities: Vec<Capability>) -> Result<(), Er
     change(format!("grant {target}"), &KernelCommand::GrantCapabilities { target: target.clone(), capabilities }, None)
 }
 
-/// Takes capabilities from a process.
-pub fn revoke(target: &ProcessId, capabilities: Vec<Capability>) -> Result<(), Error> {
-    change(
-        format!("revoke from {target}"),
-        &KernelCommand::DropCapabilities { target: target.clone(), capabilities },
-        None,
-    )
+/// Takes capabilities from a process, and from nobody else.
+pub fn drop_capabilities(target: &ProcessId, capabilities: Vec<Capability>) -> Result<(), Error> {
+    let command = KernelCommand::DropCapabilities { target: target.clone(), capabilities };
+    change(format!("take capabilities from {target}"), &command, None)
+}
+
+/// Takes capabilities from a process, or from everyone when none is named, and from everyone who has them through them.
+pub fn revoke(target: Option<&ProcessId>, capabilities: Vec<Capability>) -> Result<(), Error> {
+    let from = target.map_or_else(|| "everyone".to_owned(), ToString::to_string);
+    let command = KernelCommand::RevokeCapabilities { target: target.cloned(), capabilities };
+    change(format!("revoke capabilities from {from}"), &command, None)
+}
+
+/// Revokes everything that processes of a package hold, what they handed on, and what they issued.
+pub fn revoke_package(package: &PackageId) -> Result<(), Error> {
+    change(format!("revoke all of {package}"), &KernelCommand::RevokePackage(package.clone()), None)
+}
+
+/// What a process holds and issued.
+pub fn capabilities(process: &ProcessId) -> Result<ProcessCapabilities, Error> {
+    let tried = format!("list the capabilities of {process}");
+    match ask(&tried, &KernelCommand::Capabilities(process.clone()), None)? {
+        KernelResponse::Capabilities(capabilities) => Ok(capabilities),
+        _ => Err(CallError::unexpected(&tried)),
+    }
 }
 
 /// Changes what happens when a process ends.

@@ -1,5 +1,7 @@
 //! Sending requests.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use wharf_types::{Address, Capability, LazyLoadBlob, ProcessId};
 
@@ -22,7 +24,7 @@ use crate::message::Message;
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct Request {
-    target: wit::Address,
+    target: Arc<wit::Address>,
     request: wit::Request,
     context: Option<Vec<u8>>,
     blob: Option<wit::LazyLoadBlob>,
@@ -31,12 +33,12 @@ pub struct Request {
 impl Request {
     /// An empty request.
     pub fn to(target: &Address) -> Self {
-        Self::to_wit(convert::address_to_wit(target))
+        Self::to_wit(convert::target_to_wit(target))
     }
 
     /// An empty request to a process of this node.
     pub fn to_local(target: &ProcessId) -> Self {
-        Self::to_wit(convert::local_to_wit(target))
+        Self::to_wit(Arc::new(convert::local_to_wit(target)))
     }
 
     /// An empty request to a module of this node, for example `vfs` for `vfs:distro:sys`.
@@ -44,7 +46,7 @@ impl Request {
         Self::to_local(&ProcessId::system(name))
     }
 
-    fn to_wit(target: wit::Address) -> Self {
+    fn to_wit(target: Arc<wit::Address>) -> Self {
         let request = wit::Request {
             inherit: false,
             expects_response: None,

@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::time::DelayQueue;
-use wharf_kernel::Limits;
 use wharf_kernel::envelope::Blob;
 use wharf_kernel::module::{Access, Answer, Caller, Refusal, Replier, RuntimeModule};
+use wharf_kernel::{Kernel, Limit};
 use wharf_types::timer::TimerAction;
 use wharf_types::{Failure, ProcessId};
 
@@ -30,6 +30,8 @@ enum Command {
 /// What to do at a time.
 struct Alarm {
     process: ProcessId,
+    /// Timers that this process may have at the same time.
+    process_max: usize,
     after: Duration,
     replier: Replier,
 }
@@ -44,19 +46,19 @@ pub struct TimerWheel {
     commands: mpsc::Receiver<Command>,
     queue: DelayQueue<Alarm>,
     per_process: HashMap<ProcessId, usize>,
-    per_process_max: usize,
     all_max: usize,
+    kernel: Kernel,
 }
 
 /// The module and its task.
-pub fn timer(limits: &Limits) -> (TimerModule, TimerWheel) {
+pub fn timer(kernel: &Kernel) -> (TimerModule, TimerWheel) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let wheel = TimerWheel {
         commands: receiver,
         queue: DelayQueue::new(),
         per_process: HashMap::new(),
-        per_process_max: limits.timers_per_process_max,
-        all_max: limits.timers_max,
+        all_max: kernel.limits().timers_max,
+        kernel: kernel.clone(),
     };
     (TimerModule { commands: sender }, wheel)
 }
@@ -75,6 +77,7 @@ impl RuntimeModule for TimerModule {
             TimerAction::Debug => Command::Report(process),
             TimerAction::SetTimer(ms) => Command::Set(Alarm {
                 process,
+                process_max: caller.limits().timers_per_process_max,
                 // The wheel counts whole milliseconds and may round down; one more keeps it from firing early.
                 after: Duration::from_millis(ms.saturating_add(u64::from(ms > 0))).min(DELAY_MAX),
                 replier: caller.replier(),
@@ -117,8 +120,10 @@ impl TimerWheel {
         if alarm.after.is_zero() {
             return alarm.replier.send(Vec::new(), None);
         }
-        if running >= self.per_process_max || self.queue.len() >= self.all_max {
-            tracing::warn!(process = %alarm.process, "a timer was not set: {running} are running already");
+        if running >= alarm.process_max || self.queue.len() >= self.all_max {
+            let limit = if running >= alarm.process_max { Limit::ProcessTimers } else { Limit::Timers };
+            self.kernel.hit(&alarm.process, limit);
+            self.kernel.notice(&alarm.process, &format!("a timer was not set: {running} of its are running already"));
             return;
         }
         self.per_process.insert(alarm.process.clone(), running + 1);

@@ -1,4 +1,5 @@
-//! Removing a package. Its saved state, other drives and kept zips stay: they belong to whoever used it.
+//! Removing a package, and all authority it had or gave. Its saved state, other drives and kept zips stay: they belong
+//! to whoever used it.
 
 use wharf_process_lib::{CallError, kernel, vfs};
 use wharf_types::PackageId;
@@ -19,10 +20,12 @@ pub(crate) fn uninstall(record: &mut Record, package: &PackageId) -> Result<(), 
     record.forget(package)
 }
 
-/// Ends every process of a package, those that its processes spawned included, and removes its files. What is not
-/// there need not be removed, so that doing it again after a failure works.
+/// Ends every process of a package, those that its processes spawned included, revokes what they held, handed on and
+/// issued, and removes its files. What is not there need not be removed, so that doing it again after a failure works.
 pub(crate) fn remove(target: &Target) -> Result<(), StoreError> {
     end_processes(target)?;
+    // Also of processes that ended long ago: what they handed on would outlive the package otherwise.
+    kernel::revoke_package(target.package())?;
     if vfs::exists(&target.drive())? {
         vfs::remove_dir_all(&target.drive())?;
     }

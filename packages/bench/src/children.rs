@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use wharf_process_lib::process::{Spawn, SpawnError};
-use wharf_process_lib::{Address, Message, OnExit, ProcessId, Request, await_message, vfs};
+use wharf_process_lib::{Address, Capability, Message, OnExit, ProcessId, Request, await_message, vfs};
 
 use crate::protocol::{Command, Content, Lifetime, Load, Reply, Style, Summary};
 use crate::round_trips::TIMEOUT_S;
@@ -15,12 +15,12 @@ pub(crate) fn sibling(our: &Address, name: &str) -> Result<Address, String> {
     Ok(Address::new(our.node().clone(), id))
 }
 
-fn component(our: &Address) -> String {
+pub(crate) fn component(our: &Address) -> String {
     format!("/{}/pkg/bench.wasm", our.process().package_id())
 }
 
 /// Starts a child that everyone may speak to; one that is there already will do.
-fn start(component: &str, name: String, on_exit: OnExit) -> Result<(), String> {
+pub(crate) fn start(component: &str, name: String, on_exit: OnExit) -> Result<(), String> {
     match Spawn::new(component).name(name.as_str()).on_exit(on_exit).public().start() {
         Ok(_) | Err(SpawnError::NameTaken) => Ok(()),
         Err(error) => Err(format!("starting {name}: {error}")),
@@ -79,15 +79,66 @@ pub(crate) fn run_pairs(
     let commands = commands.collect::<Result<Vec<_>, String>>()?;
     let start = Instant::now();
     commands.into_iter().for_each(Request::send);
-    for _ in 0..pairs {
+    await_all(pairs)?;
+    Ok(start.elapsed().as_nanos() as f64)
+}
+
+/// Waits until so many have done what they were told.
+fn await_all(count: usize) -> Result<(), String> {
+    for _ in 0..count {
         let message = await_message().map_err(|error| error.to_string())?;
         match message.json() {
-            Ok(Reply::Summary(_)) => {}
+            Ok(Reply::Summary(_) | Reply::Done) => {}
             Ok(Reply::Failed(reason)) => return Err(format!("{}: {reason}", message.source())),
-            _ => return Err(format!("{} did not tell of its round trips", message.source())),
+            _ => return Err(format!("{} did not tell that it was done", message.source())),
         }
     }
+    Ok(())
+}
+
+/// Nanoseconds until every parent has started all its children.
+pub(crate) fn spawn_many(our: &Address, parents: usize, per_parent: usize) -> Result<f64, String> {
+    let vfs = Capability::messaging(Address::new(our.node().clone(), ProcessId::system("vfs")));
+    let commands = (0..parents).map(|n| {
+        let name = format!("pair-{n}");
+        match Spawn::new(component(our)).name(name.as_str()).give(vfs.clone()).public().start() {
+            Ok(_) | Err(SpawnError::NameTaken) => {}
+            Err(error) => return Err(format!("starting {name}: {error}")),
+        }
+        let request = Request::to(&sibling(our, &name)?).expects_response(TIMEOUT_S);
+        request.json(&Command::Spawn { count: per_parent }).map_err(|error| error.to_string())
+    });
+    let commands = commands.collect::<Result<Vec<_>, String>>()?;
+    let start = Instant::now();
+    commands.into_iter().for_each(Request::send);
+    await_all(parents)?;
     Ok(start.elapsed().as_nanos() as f64)
+}
+
+/// Nanoseconds in which processes save their state so often, all at the same time.
+pub(crate) fn run_savers(our: &Address, processes: usize, per_process: usize) -> Result<f64, String> {
+    let component = component(our);
+    (0..processes).try_for_each(|n| start(&component, format!("saver-{n}"), OnExit::None))?;
+    // Once before anything is timed, so that all of them have come up.
+    all_save(our, processes, 1)?;
+    let start = Instant::now();
+    all_save(our, processes, per_process)?;
+    Ok(start.elapsed().as_nanos() as f64)
+}
+
+fn all_save(our: &Address, processes: usize, count: usize) -> Result<(), String> {
+    for n in 0..processes {
+        let request = Request::to(&sibling(our, &format!("saver-{n}"))?).expects_response(TIMEOUT_S);
+        request.json(&Command::SaveStates { count }).map_err(|error| error.to_string())?.send();
+    }
+    (0..processes).try_for_each(|_| {
+        let message = await_message().map_err(|error| error.to_string())?;
+        match message.json() {
+            Ok(Reply::Done) => Ok(()),
+            Ok(Reply::Failed(reason)) => Err(format!("{}: {reason}", message.source())),
+            _ => Err(format!("{} did not tell of what it saved", message.source())),
+        }
+    })
 }
 
 /// Counts the processes that were started, so that no two have the same name and no new content is the same.
@@ -101,6 +152,16 @@ impl Starts {
     pub(crate) fn timed(&mut self, our: &Address, content: Content, count: usize) -> Result<Summary, String> {
         let samples = (0..count).map(|_| self.one(our, content)).collect::<Result<Vec<_>, _>>()?;
         Ok(Summary::of(samples))
+    }
+
+    /// Starts children that end at once.
+    pub(crate) fn nameless(&mut self, our: &Address, count: usize) -> Result<(), String> {
+        let component = component(our);
+        (0..count).try_for_each(|_| {
+            self.count += 1;
+            let name = format!("gone-{}-{}", our.process().process(), self.count);
+            start(&component, name, OnExit::None)
+        })
     }
 
     fn one(&mut self, our: &Address, content: Content) -> Result<f64, String> {

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use wharf_process_lib::{Address, Message, Response, await_message, println};
+use wharf_process_lib::{Address, Message, Response, await_message, println, state};
 
 use crate::protocol::{Command, Reply, Summary};
-use crate::{children, round_trips};
+use crate::{children, neighbours, round_trips};
 
 /// Does commands until the process is ended.
 pub(crate) fn serve(our: &Address) {
@@ -46,8 +46,25 @@ fn perform(our: &Address, starts: &mut children::Starts, command: Command) -> Re
         }
         Command::Starts { content, count } => starts.timed(our, content, count).map(Reply::Summary),
         Command::MakeIdle { count, lifetime } => children::make_idle(our, count, lifetime).map(|()| Reply::Done),
+        Command::SpawnMany { parents, per_parent } => {
+            children::spawn_many(our, parents, per_parent).map(Reply::ElapsedNs)
+        }
+        Command::Spawn { count } => starts.nameless(our, count).map(|()| Reply::Done),
+        Command::BadNeighbours => neighbours::start(our).map(|()| Reply::Done),
+        Command::RunSavers { processes, per_process } => {
+            children::run_savers(our, processes, per_process).map(Reply::ElapsedNs)
+        }
+        Command::SaveStates { count } => {
+            save_states(count);
+            Ok(Reply::Done)
+        }
         Command::Clock { count } => Ok(Reply::Summary(clock(count))),
     }
+}
+
+/// Each change is on disk before the next one is made.
+fn save_states(count: usize) {
+    (0..count).for_each(|n| state::set_bytes(&n.to_le_bytes()));
 }
 
 fn clock(count: usize) -> Summary {

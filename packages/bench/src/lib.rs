@@ -8,11 +8,15 @@
 //! | `blob` | takes the blob in and sends it back |
 //! | `hello-N` | says hello to the driver and ends |
 //! | `idle-N` | waits, and answers with nothing |
+//! | `deaf`, `spin`, `flood`, `crash` | what nobody wants beside him, see `neighbours` |
+//! | `gone` | ends at once |
+//! | `saver-N` | saves its state as often as it is told |
 //! | `http` | answers every GET with the same text |
 
 mod children;
 mod driver;
 mod echo;
+mod neighbours;
 mod protocol;
 mod round_trips;
 
@@ -22,13 +26,18 @@ use wharf_process_lib::{Address, Message, Request, Response, await_message, http
 fn init(our: Address) {
     let name = our.process().process();
     match name.split_once('-').map_or(name, |(part, _)| part) {
-        "driver" | "pair" => driver::serve(&our),
+        "driver" | "pair" | "saver" => driver::serve(&our),
         "echo" => echo::with_library(),
         "bare" => echo::bare(),
         "blob" => echo::blobs(),
         "hello" => say_hello(&our),
         "idle" => wait(),
         "http" => serve_page(),
+        "deaf" => neighbours::never_read(),
+        "spin" => neighbours::compute_for_ever(),
+        "flood" => neighbours::flood(&our),
+        "crash" => neighbours::crash(),
+        "gone" => {}
         other => println!("there is no part called {other}"),
     }
 }

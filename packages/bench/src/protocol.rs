@@ -67,6 +67,34 @@ pub(crate) enum Command {
         /// Whether the next boot starts them again.
         lifetime: Lifetime,
     },
+    /// Start processes that end at once, in several parents at the same time. Answered with [`Reply::ElapsedNs`].
+    SpawnMany {
+        /// Parents.
+        parents: usize,
+        /// Children of each.
+        per_parent: usize,
+    },
+    /// Start children that end at once, one after the other. Answered with [`Reply::Done`].
+    Spawn {
+        /// How many.
+        count: usize,
+    },
+    /// Start processes that nobody wants beside him: one that never reads, one that computes for ever, one that floods
+    /// the others, and one that crashes whenever it is started. Answered with [`Reply::Done`].
+    BadNeighbours,
+    /// Let processes save their state at the same time, one change after the other each. Answered with
+    /// [`Reply::ElapsedNs`].
+    RunSavers {
+        /// How many processes.
+        processes: usize,
+        /// Changes of each.
+        per_process: usize,
+    },
+    /// Save the state again and again, as one of [`Command::RunSavers`]. Answered with [`Reply::Done`].
+    SaveStates {
+        /// How often.
+        count: usize,
+    },
     /// Time the reading of the clock. Answered with [`Reply::Summary`].
     Clock {
         /// Readings.

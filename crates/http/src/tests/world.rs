@@ -66,7 +66,7 @@ impl World {
         let kernel = Kernel::new(Parts {
             node: "a.os".parse().unwrap(),
             authority: Authority::from_seed(&[1; 32]).unwrap(),
-            limits: Limits::default(),
+            limits: Limits::default().into(),
             persistence: Arc::new(Nothing),
             launcher: Arc::new(Nothing),
             stop: stop.child_token(),

@@ -73,7 +73,7 @@ impl World {
         let kernel = Kernel::new(Parts {
             node: "a.os".parse().unwrap(),
             authority: Authority::from_seed(&[1; 32]).unwrap(),
-            limits,
+            limits: limits.into(),
             persistence: Arc::new(Nothing),
             launcher: Arc::new(Nothing),
             stop: CancellationToken::new(),
