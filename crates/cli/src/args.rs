@@ -1,8 +1,9 @@
 //! The command line's grammar and its help.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use wharf_types::PackageId;
 
 use crate::names::{ProcessName, Target};
@@ -64,9 +65,12 @@ pub(crate) enum Command {
     /// List the installed packages
     #[command(after_help = "Examples:\n  wharf list\n  wharf list --json | jq -r '.[].version_hash'")]
     List,
-    /// List the processes
-    #[command(after_help = "Examples:\n  wharf ps\n  wharf ps --json | jq '.[] | select(.phase == \"Failed\")'")]
-    Ps,
+    /// List the processes, or those that are gone and how they ended
+    #[command(after_help = PS_EXAMPLES)]
+    Ps(Ps),
+    /// Show what a process holds and gave out, and through whose hands it went; or revoke it
+    #[command(after_help = CAPS_EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    Caps(Caps),
     /// Send a message to a process and print its response
     #[command(after_help = SEND_EXAMPLES)]
     Send(Send),
@@ -76,6 +80,18 @@ pub(crate) enum Command {
     /// End a process and revoke what it gave out; its on-exit behaviour does not run
     #[command(after_help = "Examples:\n  wharf kill echo\n  wharf kill echo:echo:wharf.os")]
     Kill(Kill),
+    /// Write everything that the running node is to one file
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(Backup),
+    /// Make a node's home out of a backup; the node must not run
+    #[command(after_help = RESTORE_EXAMPLES)]
+    Restore(Restore),
+    /// Watch what the processes do: messages, mailboxes, memory, restarts
+    #[command(after_help = TOP_EXAMPLES)]
+    Top(Top),
+    /// Watch the messages of one process as they come and go
+    #[command(after_help = TRACE_EXAMPLES)]
+    Trace(Trace),
 }
 
 /// The flag of commands that ask before they do something.
@@ -122,6 +138,23 @@ pub(crate) struct Uninstall {
     pub(crate) consent: ConsentArgs,
 }
 
+const PS_EXAMPLES: &str = "\
+Examples:
+  wharf ps
+  wharf ps --ended                                            what ended for good, and why
+  wharf ps --json | jq '.[] | select(.phase == \"Failed\")'
+  wharf ps --json | jq '.[] | select(.exit.exit.OutOfMemory)'   what last ran out of memory
+
+A process that ended and starts again is in the first list, with its last exit. The whole reason is in `wharf logs`.";
+
+/// Arguments of `wharf ps`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Ps {
+    /// List the processes that are gone, the last to end at the bottom; the node remembers some hundreds
+    #[arg(long)]
+    pub(crate) ended: bool,
+}
+
 const SEND_EXAMPLES: &str = "\
 Examples:
   wharf send echo '\"hello\"'                            the only process whose id begins with `echo:`
@@ -162,6 +195,55 @@ pub(crate) struct Send {
     pub(crate) blob_out: Option<PathBuf>,
 }
 
+const CAPS_EXAMPLES: &str = "\
+Examples:
+  wharf caps echo                                        what `echo` holds, and who holds what of it
+  wharf caps echo --json | jq '.held[].capability'
+  wharf caps revoke echo timer messaging                 `echo` may not message `timer` any more
+  wharf caps revoke --everyone vfs '{\"root\":true}' --yes";
+
+/// Arguments of `wharf caps`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Caps {
+    /// The process: its id, or the first part of it where that is enough
+    #[arg(value_name = "PROCESS", required = true)]
+    pub(crate) process: Option<ProcessName>,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<CapsCommand>,
+}
+
+/// What `wharf caps` does besides showing.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CapsCommand {
+    /// Take a capability from a process, and from everyone who has it through that process
+    #[command(after_help = REVOKE_EXAMPLES)]
+    Revoke(Revoke),
+}
+
+const REVOKE_EXAMPLES: &str = "\
+Examples:
+  wharf caps revoke echo timer messaging
+  wharf caps revoke bob:chat:bob.os vfs '{\"kind\":\"read\",\"drive\":\"/chat:bob.os/files\"}'
+  wharf caps revoke --everyone vfs '{\"root\":true}' --yes
+
+PARAMS is the JSON text that the issuer wrote. What is no JSON is taken as a word: messaging means \"messaging\".";
+
+/// Arguments of `wharf caps revoke`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Revoke {
+    /// Who holds it (not with `--everyone`), who issued it, and its params
+    #[arg(value_name = "[HOLDER] ISSUER PARAMS", num_args = 2..=3, required = true)]
+    pub(crate) what: Vec<String>,
+
+    /// From all who hold it
+    #[arg(long)]
+    pub(crate) everyone: bool,
+
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
+}
+
 const LOGS_EXAMPLES: &str = "\
 Examples:
   wharf logs                    everything, also from before the last restart
@@ -190,6 +272,116 @@ pub(crate) struct Logs {
 pub(crate) struct Kill {
     /// The process: its id, or the first part of it where that is enough
     pub(crate) process: ProcessName,
+}
+
+const BACKUP_EXAMPLES: &str = "\
+Examples:
+  wharf backup node.zip
+  wharf backup /backups/node-$(date +%F).zip --json
+
+The file has the node's key, `wharf.toml`, the database as it is at one moment, and the files of all packages. It is \
+secret: whoever has it can be the node, so only you may read it. Files that are written while they are copied may be in \
+it half: stop the packages that write them, where that matters.";
+
+/// Arguments of `wharf backup`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Backup {
+    /// Where to; there must not be such a file yet
+    pub(crate) file: PathBuf,
+}
+
+const RESTORE_EXAMPLES: &str = "\
+Examples:
+  wharf restore node.zip --home ./restored      into a new folder
+  wharf restore node.zip --yes                  in place of the home, without asking
+
+Everything is unpacked and checked beside the home before the home is touched. The home that was there is kept, and its new \
+name is printed. A restored node has the key and the name of the one that was backed up: do not run both.";
+
+/// Arguments of `wharf restore`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Restore {
+    /// What `wharf backup` wrote
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
+}
+
+const TOP_EXAMPLES: &str = "\
+Examples:
+  wharf top                           until q or Ctrl-C
+  wharf top --sort memory
+  wharf top --once --interval 0.5     one look, over half a second
+  wharf top --once --json | jq '.processes[] | select(.in_per_s > 1000)'
+
+CPU is of one processor. With --json, each look is one document.";
+
+/// Arguments of `wharf top`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Top {
+    /// Look once and end
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// Time between two looks, which rates are an average over
+    #[arg(short, long, value_name = "SECONDS", default_value = "2", value_parser = interval)]
+    pub(crate) interval: Duration,
+
+    /// What the highest of stands first
+    #[arg(short, long, value_enum, default_value_t = SortBy::Messages)]
+    pub(crate) sort: SortBy,
+}
+
+/// What processes are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SortBy {
+    /// Messages a second, in and out
+    Messages,
+    /// Messages waiting
+    Mailbox,
+    /// Processor time
+    Cpu,
+    /// Linear memory
+    Memory,
+    /// How often it was started again
+    Restarts,
+    /// The id
+    Name,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if (0.1..=3_600.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("choose from 0.1 to 3600 seconds".to_owned())
+    }
+}
+
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  wharf trace echo                         who, what, how long; until Ctrl-C
+  wharf trace echo --bodies 200            with the first 200 bytes of each body
+  wharf trace echo --count 10 --json
+  wharf trace echo --json | jq 'select(.took_us > 1000)'
+
+The id in each line is the same in every process that a request is passed on to, in `wharf logs`, and in the header
+`x-request-id` of answers to the owner. Tracing costs nothing when nobody watches.";
+
+/// Arguments of `wharf trace`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Trace {
+    /// The process: its id, or the first part of it where that is enough
+    pub(crate) process: ProcessName,
+
+    /// Show so many bytes of each body; the node has a bound on that
+    #[arg(short, long, value_name = "BYTES", default_value_t = 0)]
+    pub(crate) bodies: u64,
+
+    /// End after so many messages
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
 }
 
 #[cfg(test)]

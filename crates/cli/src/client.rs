@@ -13,7 +13,7 @@ use reqwest::blocking::{Client as Http, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wharf_home::Home;
-use wharf_types::kernel::{KernelCommand, KernelResponse, ProcessInfo};
+use wharf_types::kernel::{EndedProcess, KernelCommand, KernelResponse, ProcessInfo};
 use wharf_types::rpc::{RPC_PATH, RpcMessage, RpcRefusal, RpcRefusalKind, RpcReply};
 use wharf_types::{Failure, ProcessId};
 
@@ -212,6 +212,14 @@ impl Client {
     pub(crate) fn processes(&self) -> CliResult<Vec<ProcessInfo>> {
         match self.kernel(&KernelCommand::Processes)? {
             KernelResponse::Processes(processes) => Ok(processes),
+            other => Err(unexpected("the kernel", &other)),
+        }
+    }
+
+    /// The processes that are gone, the oldest first.
+    pub(crate) fn ended(&self) -> CliResult<Vec<EndedProcess>> {
+        match self.kernel(&KernelCommand::Ended)? {
+            KernelResponse::Ended(ended) => Ok(ended),
             other => Err(unexpected("the kernel", &other)),
         }
     }

@@ -1,13 +1,18 @@
 //! The commands, one a file.
 
+mod backup;
+mod caps;
 mod install;
 mod kill;
 mod list;
 mod log_line;
 mod logs;
 mod ps;
+mod restore;
 mod send;
 mod status;
+mod top;
+mod trace;
 mod uninstall;
 
 use wharf_home::Home;
@@ -28,9 +33,14 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::Install(args) => install::run(&args, &home, output),
         Command::Uninstall(args) => uninstall::run(&args, &Client::of(&home)?, output),
         Command::List => list::run(&Client::of(&home)?, output),
-        Command::Ps => ps::run(&Client::of(&home)?, output),
+        Command::Caps(args) => caps::run(&args, &Client::of(&home)?, output),
+        Command::Ps(args) => ps::run(&args, &Client::of(&home)?, output),
         Command::Send(args) => send::run(&args, &Client::of(&home)?, output),
         Command::Logs(args) => logs::run(&args, &home, output),
         Command::Kill(args) => kill::run(&args, &Client::of(&home)?, output),
+        Command::Backup(args) => backup::run(&args, &home, output),
+        Command::Restore(args) => restore::run(&args, &home, output),
+        Command::Top(args) => top::run(&args, &Client::of(&home)?, output),
+        Command::Trace(args) => trace::run(&args, &Client::of(&home)?, output),
     }
 }

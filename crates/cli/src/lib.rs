@@ -1,15 +1,18 @@
 //! The command line `wharf`.
 //!
-//! It speaks with the daemon only over the daemon's HTTP endpoint, as any other tool could. Two commands need no running
-//! daemon: `logs` reads the log files, and `install` checks a package before anything is sent.
+//! It speaks with the daemon only over the daemon's HTTP endpoint, as any other tool could. Some commands need no
+//! running daemon for all they do: `logs` reads the log files, `install` checks a package before anything is sent, and
+//! `restore` makes a home that none runs in.
 //!
 //! What a command reports goes to stdout; questions, progress and errors go to stderr. Text that came from a guest, a
 //! package or a log is shown with its control characters made visible: it must not steer the terminal.
 
 mod args;
+mod backup;
 mod client;
 mod commands;
 mod errors;
+mod keys;
 mod log_file;
 mod names;
 mod output;

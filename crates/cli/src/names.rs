@@ -181,6 +181,7 @@ mod tests {
             restarts: 0,
             mailbox: 0,
             last_exit: None,
+            exit: None,
             capabilities: 0,
         };
         ids.iter().map(info).collect()
