@@ -35,7 +35,8 @@ pub(crate) struct Args {
 impl Args {
     /// What is measured, in the order of the table.
     pub(crate) fn wanted(&self) -> Vec<Name> {
-        Name::ALL.into_iter().filter(|name| self.only.is_empty() || self.only.contains(name)).collect()
+        let is_wanted = |name: &Name| if self.only.is_empty() { name.is_usual() } else { self.only.contains(name) };
+        Name::ALL.into_iter().filter(is_wanted).collect()
     }
 }
 

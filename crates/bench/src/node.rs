@@ -42,7 +42,14 @@ struct Daemon {
 impl<'a> Node<'a> {
     /// A new node with the package `bench:wharf.os`.
     pub(crate) fn with_guests(tools: &'a Tools) -> Result<Self> {
+        Self::with_settings(tools, "")
+    }
+
+    /// The same, with these contents of `wharf.toml`.
+    pub(crate) fn with_settings(tools: &'a Tools, toml: &str) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("wharf-bench-").tempdir().context("making a home")?;
+        let root = Home::new(home.path().join("node"));
+        fs::create_dir(root.root()).and_then(|()| fs::write(root.config(), toml)).context("writing the settings")?;
         let node = Self { tools, daemon: Daemon::start(tools, &home)?, home };
         node.install()?;
         Ok(node)

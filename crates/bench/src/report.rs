@@ -12,6 +12,9 @@ const JSON_FORMAT: u32 = 1;
 /// What a figure counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Unit {
+    /// Nanoseconds.
+    #[serde(rename = "ns")]
+    Nanoseconds,
     /// Microseconds.
     #[serde(rename = "us")]
     Microseconds,
@@ -21,6 +24,9 @@ pub(crate) enum Unit {
     /// Thousands in a second.
     #[serde(rename = "k/s")]
     ThousandsPerSecond,
+    /// In a second.
+    #[serde(rename = "/s")]
+    PerSecond,
     /// Kibibytes.
     #[serde(rename = "KiB")]
     Kibibytes,
@@ -29,9 +35,11 @@ pub(crate) enum Unit {
 impl Unit {
     fn text(self) -> &'static str {
         match self {
+            Self::Nanoseconds => "ns",
             Self::Microseconds => "us",
             Self::Milliseconds => "ms",
             Self::ThousandsPerSecond => "k/s",
+            Self::PerSecond => "/s",
             Self::Kibibytes => "KiB",
         }
     }

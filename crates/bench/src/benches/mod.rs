@@ -2,12 +2,16 @@
 
 mod blob;
 mod boot;
+mod crowd;
 mod http;
 mod memory;
+mod neighbours;
 mod pairs;
+mod permission;
 mod pipelined;
 mod round_trip;
 mod start;
+mod state;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -29,20 +33,45 @@ pub(crate) enum Name {
     Pairs,
     /// A blob of 1 MiB there and back
     Blob,
+    /// Whether a request may be sent
+    Permission,
     /// Start of a process, warm and cold
     Start,
+    /// Round trips beside processes that flood, compute, crash and never read
+    Neighbours,
     /// Boot of a node with 20 processes
     Boot,
     /// Memory of a process that waits
     Memory,
     /// HTTP GET answered by a guest
     Http,
+    /// Durable writes of state, by 1 and by 100 processes
+    State,
+    /// Memory of 10,000 processes that wait, and boot of a node that has them; only when it is asked for
+    Crowd,
 }
 
 impl Name {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 8] =
-        [Self::RoundTrip, Self::Pipelined, Self::Pairs, Self::Blob, Self::Start, Self::Boot, Self::Memory, Self::Http];
+    pub(crate) const ALL: [Self; 12] = [
+        Self::RoundTrip,
+        Self::Pipelined,
+        Self::Pairs,
+        Self::Blob,
+        Self::Permission,
+        Self::Start,
+        Self::Neighbours,
+        Self::Boot,
+        Self::Memory,
+        Self::Http,
+        Self::State,
+        Self::Crowd,
+    ];
+
+    /// Whether it is measured when nothing is asked for by name: what takes minutes is not.
+    pub(crate) fn is_usual(self) -> bool {
+        self != Self::Crowd
+    }
 
     /// For people who wait.
     pub(crate) fn describe(self) -> &'static str {
@@ -51,10 +80,14 @@ impl Name {
             Self::Pipelined => "pipelined requests",
             Self::Pairs => "pairs at once",
             Self::Blob => "blobs",
+            Self::Permission => "capability checks",
             Self::Start => "starts of processes",
+            Self::Neighbours => "bad neighbours",
             Self::Boot => "boots of a node",
             Self::Memory => "memory of waiting processes",
             Self::Http => "HTTP",
+            Self::State => "durable writes",
+            Self::Crowd => "10,000 processes",
         }
     }
 
@@ -65,10 +98,14 @@ impl Name {
             Self::Pipelined => pipelined::run(bench),
             Self::Pairs => pairs::run(bench),
             Self::Blob => blob::run(bench),
+            Self::Permission => permission::run(bench),
             Self::Start => start::run(bench),
+            Self::Neighbours => neighbours::run(bench),
             Self::Boot => boot::run(bench),
             Self::Memory => memory::run(bench),
             Self::Http => http::run(bench),
+            Self::State => state::run(bench),
+            Self::Crowd => crowd::run(bench),
         }
     }
 }
