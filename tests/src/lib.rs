@@ -9,6 +9,8 @@
 //! | [`rpc`] | sending it messages |
 //! | [`cli`] | running `wharf` against it |
 //! | [`prober`] | the guest that does what a test tells it |
+//! | [`authority`] | who holds what, handing it on, and whether it works |
+//! | [`prometheus`] | reading the node's counters |
 //! | [`packages`] | zips: built ones, and bad ones |
 //! | [`wait`] | waiting for what will be so |
 
@@ -20,11 +22,13 @@
     reason = "whatever fails here fails a test"
 )]
 
+pub mod authority;
 pub mod cli;
 pub mod node;
 pub mod packages;
 pub mod paths;
 pub mod prober;
+pub mod prometheus;
 pub mod rpc;
 pub mod wait;
 

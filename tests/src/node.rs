@@ -207,8 +207,17 @@ impl Node {
 
     /// Kills it without waiting for its end; [`Node::kill_9`] has to follow. For tests whose threads still use it.
     pub fn signal_kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Tells it to stop, without waiting for its end; [`Node::stop`] has to follow.
+    pub fn signal_terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
         let running = self.running.as_ref().expect("the node runs");
-        kill_process(Pid::from_child(&running.child), Signal::KILL).unwrap();
+        kill_process(Pid::from_child(&running.child), signal).unwrap();
     }
 
     /// Starts it again in the same home.

@@ -4,39 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "fails the test")]
 
 use serde_json::{Value, json};
+use wharf_tests::authority::{hand_over, has, reaches};
 use wharf_tests::packages::{Entry, manifest, metadata, read_entry, zip};
 use wharf_tests::prober::{A, B, C, HERMIT, WASM, address, capability, messaging, program, silently};
 use wharf_tests::{Node, eventually, paths};
 use wharf_types::Capability;
-use wharf_types::kernel::{KernelCommand, KernelDebug, KernelDebugResponse, KernelResponse};
+use wharf_types::kernel::{KernelCommand, KernelResponse};
 
 const KERNEL: &str = "kernel:distro:sys";
 /// Longer than any test may take: a refusal that comes at all came at once.
 const FOREVER_S: u64 = 3600;
-
-/// Whether the kernel says that a process holds something.
-fn has(node: &Node, holder: &str, wanted: &Capability) -> bool {
-    let question = KernelDebug::HasCap { on: holder.parse().unwrap(), cap: wanted.clone() };
-    match node.kernel(&KernelCommand::Debug(question)) {
-        KernelResponse::Debug(KernelDebugResponse::HasCap(Some(has))) => has,
-        other => panic!("{other:?}"),
-    }
-}
-
-/// Whether a prober can reach another.
-fn reaches(node: &Node, from: &str, to: &str) -> bool {
-    let request = json!({ "to": to, "expects": FOREVER_S, "body": program(json!([])) });
-    node.last(from, json!([{ "Await": request }]))["kind"] == "response"
-}
-
-/// `from` shows capabilities to `to`, which keeps them. What arrived there is returned.
-fn hand_over(node: &Node, from: &str, to: &str, capabilities: &[Capability]) -> Vec<Capability> {
-    let at_receiver = program(json!(["Attached", "SaveAttached"]));
-    let request = json!({ "to": to, "body": at_receiver, "capabilities": capabilities });
-    let response = node.last(from, json!([{ "Await": request }]));
-    let outcomes: Vec<Value> = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
-    serde_json::from_value(outcomes[0].clone()).unwrap()
-}
 
 fn child(name: &str) -> Value {
     json!({ "name": name, "path": WASM, "on_exit": "None" })

@@ -153,7 +153,7 @@ fn settings_that_are_wrong_are_named() {
         ("[", "wharf.toml"),
         ("node = 'Not A Name'", "name"),
         ("node = 'our'", "our"),
-        ("packages = '/no/such/folder'", "/no/such/folder"),
+        ("packages_folder = '/no/such/folder'", "/no/such/folder"),
     ] {
         says(&Node::builder().settings(toml).fail(), 6, &[word, "hint:"]);
     }

@@ -1,12 +1,30 @@
 //! What a bad process does.
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 /// Never comes back and calls nothing.
 pub(crate) fn spin() -> ! {
     let mut n = 0_u64;
     loop {
         n = black_box(n.wrapping_add(1));
+    }
+}
+
+/// Computes for so long, and calls hardly anything.
+pub(crate) fn compute(ms: u64) {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_millis(ms) {
+        (0..1_000_000_u64).for_each(|n| {
+            black_box(n);
+        });
+    }
+}
+
+/// Takes memory until there is none, and gives up as programs do.
+pub(crate) fn hog() -> ! {
+    loop {
+        std::mem::forget(black_box(vec![1_u8; 16 << 20]));
     }
 }
 

@@ -79,6 +79,10 @@ pub(crate) enum Step {
     Return,
     Panic(String),
     Spin,
+    /// Compute for so many milliseconds.
+    Compute(u64),
+    /// Take memory until that fails.
+    Hog,
     Recurse,
     /// Take so many MiB of memory; the outcome is whether there was as much.
     Allocate(usize),
@@ -158,6 +162,8 @@ impl Step {
             #[allow(clippy::panic, reason = "that is the step")]
             Self::Panic(text) => panic!("{text}"),
             Self::Spin => harm::spin(),
+            Self::Compute(ms) => done(|| harm::compute(ms)),
+            Self::Hog => harm::hog(),
             Self::Recurse => json!(harm::recurse(0)),
             Self::Allocate(mib) => json!(harm::allocate(mib)),
         })
