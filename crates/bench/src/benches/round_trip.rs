@@ -6,6 +6,7 @@ use super::{Bench, us};
 use crate::compare::{Compared, Sides};
 use crate::driver;
 use crate::node::Node;
+use crate::peers::bare::Bare;
 use crate::peers::native;
 use crate::protocol::{Command, Load, Style, Summary};
 use crate::report::{Findings, Row, Unit};
@@ -72,6 +73,13 @@ pub(super) fn run(bench: &Bench) -> Result<Findings> {
         findings.rows.push(row("p50", best.map(|best| best.p50_ns)));
         findings.rows.push(row("p99", best.map(|best| best.p99_ns)));
     }
+    let without_node = without_node(bench, &node)?;
+    findings.notes.push(format!(
+        "the same two guests over wasmtime alone, one thread, with queues in place of a kernel: {:.2} us; with the node \
+         {:.2} times that, in turns",
+        without_node.native.unwrap_or_default() / 1e3,
+        without_node.wharf / without_node.native.unwrap_or(f64::NAN),
+    ));
     let clock = driver::summary(&node, &Command::Clock { count: 10_000 })?;
     findings.notes.push(format!(
         "round trips are percentiles over means of batches (1,000 of 64 B, 100 of 64 KiB); `one by one` times each \
@@ -84,6 +92,25 @@ pub(super) fn run(bench: &Bench) -> Result<Findings> {
             .to_owned(),
     );
     Ok(findings)
+}
+
+/// The p50 of 64 B through bare bindings, and what is left of it when there is no node.
+fn without_node(bench: &Bench, node: &Node<'_>) -> Result<Compared<f64>> {
+    let (bare, batches) = (Bare::new(&bench.tools)?, bench.effort.of(200));
+    let command = Command::RoundTrips {
+        target: "bare".to_owned(),
+        style: Style::Bare,
+        load: Load::Body(64),
+        batches,
+        per_batch: 1_000,
+    };
+    let sides = Sides {
+        wharf: Box::new(|| driver::summary(node, &command)),
+        native: Some(Box::new(|| bare.round_trips(64, batches, 1_000))),
+        erlang: None,
+    };
+    let best = sides.compare(bench.effort.rounds, |round| round.p50_ns)?;
+    Ok(best.map(|best| best.p50_ns))
 }
 
 impl Case {
