@@ -84,7 +84,8 @@ impl Bare {
     pub(crate) fn round_trips(&self, body_bytes: usize, batches: usize, per_batch: usize) -> Result<Summary> {
         let load = Load::Body(body_bytes);
         let command = Command::RoundTrips { target: "bare".to_owned(), style: Style::Bare, load, batches, per_batch };
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().context("starting a thread")?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).enable_all().build().context("starting a thread")?;
         runtime.block_on(async {
             let (to_driver, driver) = mpsc::channel(QUEUE_MAX);
             let (to_echo, echo) = mpsc::channel(QUEUE_MAX);
@@ -93,9 +94,7 @@ impl Bare {
             to_driver.send(command).await.map_err(|_| anyhow!("the driver is gone"))?;
             runtime.spawn(self.live("bare", echo, None, to_driver));
             let driver = runtime.spawn(self.live("driver", driver, Some(to_echo), to_us));
-            let Some(Mail::Response(reply)) = us.recv().await else {
-                bail!("the driver ended: {:?}", driver.await)
-            };
+            let Some(Mail::Response(reply)) = us.recv().await else { bail!("the driver ended: {:?}", driver.await) };
             match serde_json::from_slice(&reply)? {
                 Reply::Summary(summary) => Ok(summary),
                 other => bail!("the driver answered {other:?}"),
@@ -145,11 +144,8 @@ fn component(tools: &Tools) -> Result<Vec<u8>> {
 
 fn address() -> wit::Address {
     let text = |text: &str| Arc::<str>::from(text);
-    let process = wit::ProcessId {
-        process_name: text("peer"),
-        package_name: text("bench"),
-        publisher_node: text("wharf.os"),
-    };
+    let process =
+        wit::ProcessId { process_name: text("peer"), package_name: text("bench"), publisher_node: text("wharf.os") };
     wit::Address { node: text("bench.os"), process }
 }
 
