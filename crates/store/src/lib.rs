@@ -39,6 +39,10 @@ mod worker;
 mod tests;
 
 #[cfg(test)]
+#[path = "open_tests.rs"]
+mod open_tests;
+
+#[cfg(test)]
 #[path = "damage_tests.rs"]
 mod damage_tests;
 

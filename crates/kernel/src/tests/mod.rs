@@ -9,6 +9,7 @@
 
 mod api;
 mod capabilities;
+mod counted;
 mod delivery;
 mod life;
 mod limits;
@@ -20,7 +21,8 @@ mod modules;
 mod permit;
 #[cfg(shuttle)]
 mod schedules;
-mod seen;
 mod store;
 mod support;
+mod told;
+mod traced;
 mod turns;
