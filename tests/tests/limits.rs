@@ -106,6 +106,21 @@ fn children_max() {
 }
 
 #[test]
+fn children_max_is_also_over_the_children_of_earlier_boots() {
+    let mut node = node("[packages.\"prober:test.os\".limits]\nchildren_max = 2\n");
+    let spawn = |name: &str| json!({ "Spawn": { "name": name, "path": "/prober:test.os/pkg/prober.wasm", "on_exit": "Restart" } });
+    // By name, the first comes before its parent, the second after it.
+    node.run(A, json!([spawn("a-child"), spawn("z-child")]));
+    for _ in 0..2 {
+        node.restart();
+        assert!(node.last(A, json!([spawn("another")])).get("child").is_none());
+    }
+    node.wharf(&["kill", "a-child:prober:test.os"]).ok();
+    assert!(node.last(A, json!([spawn("another")])).get("child").is_some());
+    assert!(node.last(A, json!([spawn("one-more")])).get("child").is_none());
+}
+
+#[test]
 fn package_processes_max() {
     let node = node("[packages.\"prober:test.os\".limits]\npackage_processes_max = 6\n");
     let spawn = json!({ "Spawn": { "path": "/prober:test.os/pkg/prober.wasm", "on_exit": "None" } });

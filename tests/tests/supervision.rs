@@ -67,7 +67,7 @@ fn create(node: &Node, process: &str, component: &[u8], on_exit: OnExit) {
 #[test]
 fn every_reason_to_end_is_told_apart_and_kept() {
     let settings = "[runtime]\nmemory_bytes_max = 67108864\n\
-        [packages.\"prober:test.os\".runtime]\ncpu_burst_ms_max = 300\n";
+        [packages.\"spins:test.os\".runtime]\ncpu_burst_ms_max = 100\n";
     let node = Node::builder().settings(settings).start();
     node.install(&paths::test_package("prober:test.os"));
     assert_eq!(ends_with(&node, "returns", json!("Return")), Exit::Returned);
@@ -77,7 +77,9 @@ fn every_reason_to_end_is_told_apart_and_kept() {
     assert!(deep.message.contains("nested too deeply"), "{deep:?}");
     let Exit::OutOfMemory(hog) = ends_with(&node, "hog", json!("Hog")) else { panic!() };
     assert!(hog.stderr.contains("memory allocation"), "{hog:?}");
-    let Exit::OutOfCpu(spun) = ends_with(&node, "spins", json!("Spin")) else { panic!() };
+    let Exit::OutOfCpu(spun) = runs(&node, "spins:spins:test.os", "drop drop (loop br 0)", OnExit::None) else {
+        panic!()
+    };
     assert!(spun.message.contains("computed for"), "{spun:?}");
     let killed = spawn(&node, "killed", "Restart");
     node.wharf(&["kill", &killed]).ok();
@@ -85,13 +87,13 @@ fn every_reason_to_end_is_told_apart_and_kept() {
     // People see the same.
     let list = node.wharf(&["ps", "--ended"]).ok();
     for (process, why) in [
-        ("returns", "returned"),
-        ("panics", "trapped"),
-        ("hog", "out of memory"),
-        ("spins", "out of cpu"),
-        ("killed", "killed"),
+        (id("returns"), "returned"),
+        (id("panics"), "trapped"),
+        (id("hog"), "out of memory"),
+        ("spins:spins:test.os".to_owned(), "out of cpu"),
+        (id("killed"), "killed"),
     ] {
-        let line = list.lines().find(|line| line.starts_with(&id(process)));
+        let line = list.lines().find(|line| line.starts_with(&process));
         assert!(line.is_some_and(|line| line.contains(why)), "{process}: {list}");
     }
     let json: Vec<EndedProcess> = serde_json::from_str(&node.wharf(&["ps", "--ended", "--json"]).ok()).unwrap();

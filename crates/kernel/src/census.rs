@@ -68,6 +68,12 @@ impl Census {
         }
     }
 
+    /// A process that is in the table is known to be another's child.
+    pub(crate) fn adopt(&self, parent: &Parent) {
+        let _counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        parent.alive.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A process was taken out of the table.
     pub(crate) fn remove(&self, id: &ProcessId, parent: Option<&Parent>) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,6 +103,7 @@ impl Census {
 /// The process that started another, as far as counting goes.
 #[derive(Clone, Debug)]
 pub(crate) struct Parent {
+    pub(crate) id: ProcessId,
     pub(crate) alive: Children,
     pub(crate) max: usize,
 }

@@ -1,7 +1,7 @@
 //! Creating, starting, killing and restoring processes.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dashmap::mapref::entry::Entry;
 use futures_util::{StreamExt, stream};
@@ -64,6 +64,7 @@ impl NewProcess {
             wit_version: self.wit_version,
             on_exit: self.on_exit.clone(),
             public: self.access == Access::Public,
+            parent: self.parent.as_ref().map(|parent| parent.id.clone()),
         }
     }
 
@@ -74,7 +75,7 @@ impl NewProcess {
             wit_version: self.wit_version,
             on_exit: Mutex::new(self.on_exit),
             program,
-            parent: self.parent,
+            parent: self.parent.map(OnceLock::from).unwrap_or_default(),
             kept: Mutex::new(self.kept),
         };
         let address = Address::new(kernel.node().clone(), self.id);
@@ -322,6 +323,7 @@ impl Kernel {
             wit_version: guest.wit_version,
             on_exit: on_exit.clone(),
             public: process.is_public(),
+            parent: process.parent().map(|parent| parent.id.clone()),
         };
         let before = process.on_exit();
         let asks_to_last = !matches!(on_exit, OnExit::None);
@@ -375,19 +377,22 @@ impl Kernel {
             let loaded = loaded.get(&record.wasm_bytes_handle).cloned();
             let loaded = loaded.unwrap_or_else(|| Err("its component was not read".to_owned()));
             runnable += usize::from(loaded.is_ok());
-            let id = record.id.clone();
+            let (id, parent) = (record.id.clone(), record.parent.clone());
             let program = match loaded {
                 Ok(prepared) => Program::Ready(prepared),
                 Err(problem) => Program::Broken { problem, components: Arc::clone(&components) },
             };
             if self.put_back(record, program).is_some() {
-                restored.push(id);
+                restored.push((id, parent));
             } else {
                 tracing::error!("a stored process has the id of one of the node's own modules; it was left out");
             }
         }
         self.restore_capabilities(stored.capabilities);
-        for id in &restored {
+        for (id, parent) in &restored {
+            self.count_as_child(id, parent.as_ref());
+        }
+        for (id, _) in &restored {
             self.run(id);
         }
         Ok(runnable)
@@ -401,6 +406,19 @@ impl Kernel {
     ) -> Result<Arc<dyn Prepared>, String> {
         let bytes = components.read(handle).await.map_err(|error| format!("reading {handle}: {error}"))?;
         self.launcher().prepare(Arc::new(bytes)).await.map_err(|error| format!("loading {handle}: {error}"))
+    }
+
+    /// The bound on a process's children is also over those of earlier boots.
+    fn count_as_child(&self, id: &ProcessId, parent: Option<&ProcessId>) {
+        let parent = parent.and_then(|parent| self.find(parent)).filter(|parent| !parent.is_module());
+        let child = self.find(id);
+        let (Some(parent), Some(guest)) = (parent, child.as_ref().and_then(|child| child.guest.as_ref())) else {
+            return;
+        };
+        let parent = parent.as_parent();
+        if guest.parent.set(parent.clone()).is_ok() {
+            self.census().adopt(&parent);
+        }
     }
 
     fn put_back(&self, record: StoredProcess, program: Program) -> Option<()> {

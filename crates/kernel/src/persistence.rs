@@ -19,6 +19,8 @@ pub struct StoredProcess {
     pub on_exit: OnExit,
     /// Whether every local process may send it messages.
     pub public: bool,
+    /// Who started it, if a process did.
+    pub parent: Option<ProcessId>,
 }
 
 /// A stored capability of one holder.

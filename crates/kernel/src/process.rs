@@ -1,6 +1,6 @@
 //! A process or module as the table knows it.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ pub(crate) struct Guest {
     pub(crate) on_exit: Mutex<OnExit>,
     pub(crate) program: Program,
     /// Who started it, where that counts its children.
-    pub(crate) parent: Option<Parent>,
+    pub(crate) parent: OnceLock<Parent>,
     /// Whether it is written to the store: a child that asked for nothing at its end is not.
     pub(crate) kept: Mutex<Kept>,
 }
@@ -196,12 +196,12 @@ impl Process {
 
     /// Who started it, where that counts its children.
     pub(crate) fn parent(&self) -> Option<&Parent> {
-        self.guest.as_ref()?.parent.as_ref()
+        self.guest.as_ref()?.parent.get()
     }
 
     /// This process as the parent of one to be.
     pub(crate) fn as_parent(&self) -> Parent {
-        Parent { alive: Arc::clone(&self.children), max: self.limits.children_max }
+        Parent { id: self.id().clone(), alive: Arc::clone(&self.children), max: self.limits.children_max }
     }
 
     /// Tells whoever reads the log of this process why something it asked for did not happen. It may ask for such

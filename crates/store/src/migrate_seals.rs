@@ -1,4 +1,5 @@
-//! From version 2 of `kernel.db` to version 3: rows have seals, and the need of the log is recorded.
+//! From version 2 of `kernel.db` to version 3: rows have seals, the need of the log is recorded,
+//! and so is the parent of a process, which nobody knows of older ones.
 
 use rusqlite::Connection;
 
@@ -11,8 +12,8 @@ ALTER TABLE state RENAME TO state_2;
 ";
 
 const MOVE: &str = "
-INSERT INTO process SELECT id, wasm_bytes_handle, wit_version, public, on_exit,
-    seal('process', id, wasm_bytes_handle, wit_version, public, on_exit) FROM process_2 ORDER BY rowid;
+INSERT INTO process SELECT id, wasm_bytes_handle, wit_version, public, on_exit, NULL,
+    seal('process', id, wasm_bytes_handle, wit_version, public, on_exit, NULL) FROM process_2 ORDER BY rowid;
 INSERT INTO capability SELECT holder, issuer, params_key, params, signature, origin, path,
     seal('capability', holder, issuer, params_key, params, signature, origin, path) FROM capability_2 ORDER BY rowid;
 INSERT INTO state SELECT process, bytes, seal('state', process, bytes) FROM state_2;

@@ -11,12 +11,13 @@ use crate::database::Database;
 use crate::error::{Damaged, DatabaseError};
 use crate::wire;
 
-const PUT_PROCESS: &str = "INSERT INTO process (id, wasm_bytes_handle, wit_version, public, on_exit, seal)
-    VALUES (?1, ?2, ?3, ?4, ?5, seal('process', ?1, ?2, ?3, ?4, ?5))
+const PUT_PROCESS: &str = "INSERT INTO process (id, wasm_bytes_handle, wit_version, public, on_exit, parent, seal)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, seal('process', ?1, ?2, ?3, ?4, ?5, ?6))
     ON CONFLICT (id) DO UPDATE SET wasm_bytes_handle = excluded.wasm_bytes_handle, wit_version = excluded.wit_version,
-        public = excluded.public, on_exit = excluded.on_exit, seal = excluded.seal";
+        public = excluded.public, on_exit = excluded.on_exit, parent = excluded.parent, seal = excluded.seal";
 const REMOVE_PROCESS: &str = "DELETE FROM process WHERE id = ?1";
-const LIST_PROCESSES: &str = "SELECT id, wasm_bytes_handle, wit_version, public, on_exit FROM process ORDER BY rowid";
+const LIST_PROCESSES: &str =
+    "SELECT id, wasm_bytes_handle, wit_version, public, on_exit, parent FROM process ORDER BY rowid";
 
 const PUT_CAPABILITY: &str =
     "INSERT INTO capability (holder, issuer, params_key, params, signature, origin, path, seal)
@@ -83,7 +84,8 @@ impl Database {
             process.wasm_bytes_handle,
             process.wit_version,
             process.public,
-            on_exit
+            on_exit,
+            process.parent.as_ref().map(ToString::to_string)
         ])?;
         Ok(())
     }
@@ -148,12 +150,15 @@ fn read_process(row: &Row<'_>) -> Result<StoredProcess, DatabaseError> {
     let id: String = row.get(0)?;
     let name = format!("process `{id}`");
     let on_exit: Vec<u8> = row.get(4)?;
+    let parent: Option<String> = row.get(5)?;
+    let parent = parent.map(|parent| parent.parse()).transpose();
     Ok(StoredProcess {
         id: id.parse().map_err(|error| Damaged::new(&name, error))?,
         wasm_bytes_handle: row.get(1)?,
         wit_version: row.get(2)?,
         public: row.get(3)?,
         on_exit: wire::decode_on_exit(&on_exit).map_err(|error| Damaged::new(&name, error))?,
+        parent: parent.map_err(|error| Damaged::new(&name, error))?,
     })
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn id(text: &str) -> ProcessId {
 
 pub(crate) fn process(text: &str, on_exit: OnExit) -> StoredProcess {
     let handle = format!("{text}/pkg/main.wasm");
-    StoredProcess { id: id(text), wasm_bytes_handle: handle, wit_version: Some(1), on_exit, public: true }
+    StoredProcess { id: id(text), wasm_bytes_handle: handle, wit_version: Some(1), on_exit, public: true, parent: None }
 }
 
 pub(crate) fn signed(params: &str) -> CapabilityRef {
@@ -70,7 +70,7 @@ pub(crate) fn held(holder: &str, params: &str, origin: Origin, path: &[&str]) ->
 pub(crate) fn told(stored: &Stored) -> Vec<String> {
     let process = |p: &StoredProcess| {
         let on_exit = serde_json::to_string(&p.on_exit).unwrap();
-        format!("{} {} {:?} {} {on_exit}", p.id, p.wasm_bytes_handle, p.wit_version, p.public)
+        format!("{} {} {:?} {} {on_exit} {:?}", p.id, p.wasm_bytes_handle, p.wit_version, p.public, p.parent)
     };
     let capability = |c: &StoredCapability| {
         format!("{} {:?} {:?} {:?}", c.holder, c.capability.capability(), c.capability.signature().0, c.lineage)
@@ -82,7 +82,12 @@ pub(crate) fn everything() -> Stored {
     Stored {
         processes: vec![
             process("z:chess:sys", OnExit::None),
-            StoredProcess { wit_version: None, public: false, ..process("a:chess:sys", OnExit::Restart) },
+            StoredProcess {
+                wit_version: None,
+                public: false,
+                parent: Some(id("m:chess:sys")),
+                ..process("a:chess:sys", OnExit::Restart)
+            },
             process("m:chess:sys", crate::wire::tests::requests()),
         ],
         capabilities: vec![

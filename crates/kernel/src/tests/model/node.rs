@@ -247,7 +247,10 @@ impl Node {
 
     fn compare_store(&self, model: &Model) {
         let stored = self.world.store.load().now_or_never().unwrap().unwrap();
-        let processes = stored.processes.iter().map(|stored| (id_of(&stored.id), ending_of(&stored.on_exit)));
+        let processes = stored
+            .processes
+            .iter()
+            .map(|stored| (id_of(&stored.id), (ending_of(&stored.on_exit), stored.parent.as_ref().map(id_of))));
         assert_eq!(processes.collect::<BTreeMap<_, _>>(), model.disc.processes);
         let capabilities = stored.capabilities.iter().map(|stored| {
             let holder = support::address(&name(id_of(&stored.holder)));

@@ -40,8 +40,8 @@ struct Hand {
 pub(super) struct Entry {
     /// Tells it from others that had the same id.
     number: usize,
-    /// The entry that counts it as its child.
-    parent: Option<usize>,
+    /// The entry that counts it as its child, and its id.
+    parent: Option<(usize, Id)>,
     pub(super) is_running: bool,
     pub(super) is_kept: bool,
     pub(super) ending: Ending,
@@ -52,7 +52,8 @@ pub(super) struct Entry {
 /// What the store has.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disc {
-    pub(super) processes: BTreeMap<Id, Ending>,
+    /// How each ends, and whose child it is.
+    pub(super) processes: BTreeMap<Id, (Ending, Option<Id>)>,
     pub(super) capabilities: BTreeMap<(Id, Cap), Way>,
 }
 
@@ -150,7 +151,7 @@ impl Model {
 
     pub(super) fn children_of(&self, id: Id) -> usize {
         let number = self.table[&id].number;
-        self.table.values().filter(|entry| entry.parent == Some(number)).count()
+        self.table.values().filter(|entry| entry.parent == Some((number, id))).count()
     }
 
     fn is_running(&self, id: Id) -> bool {
@@ -191,7 +192,11 @@ impl Model {
         self.doubts.clear();
         for change in changes {
             match change {
-                Change::Put(id) => drop(self.disc.processes.insert(id, self.table[&id].ending.clone())),
+                Change::Put(id) => {
+                    let entry = &self.table[&id];
+                    let parent = entry.parent.map(|(_, parent)| parent);
+                    self.disc.processes.insert(id, (entry.ending.clone(), parent));
+                }
                 Change::Remove(id) => {
                     self.disc.processes.remove(&id);
                     self.disc.capabilities.retain(|(holder, _), _| *holder != id);
@@ -259,7 +264,7 @@ impl Model {
         }
         let outcome = self.whole(disk, |model| {
             let is_kept = by.is_none() || *ending != Ending::Nothing;
-            model.put_in_table(id, by.map(|by| model.table[&by].number), is_kept, ending.clone());
+            model.put_in_table(id, by.map(|by| (model.table[&by].number, by)), is_kept, ending.clone());
             let mut changes = Vec::new();
             if is_kept {
                 // Whatever the store has under this id is another's.
@@ -284,7 +289,7 @@ impl Model {
         outcome
     }
 
-    fn put_in_table(&mut self, id: Id, parent: Option<usize>, is_kept: bool, ending: Ending) {
+    fn put_in_table(&mut self, id: Id, parent: Option<(usize, Id)>, is_kept: bool, ending: Ending) {
         self.entries += 1;
         let number = self.entries;
         let (mailbox, received) = (VecDeque::new(), Vec::new());
@@ -441,9 +446,14 @@ impl Model {
     /// All there is afterwards is what the store has.
     fn boot(&mut self) -> Outcome {
         let mut next = Self { disc: self.disc.clone(), ..Self::new() };
-        for (id, ending) in self.disc.processes.clone() {
+        for (id, (ending, _)) in self.disc.processes.clone() {
             next.put_in_table(id, None, true, ending);
             next.run(id);
+        }
+        for (id, (_, parent)) in &self.disc.processes {
+            let parent = parent.filter(|parent| next.table.contains_key(parent));
+            next.table.get_mut(id).expect("it was put there").parent =
+                parent.map(|parent| (next.table[&parent].number, parent));
         }
         for ((holder, cap), way) in self.disc.capabilities.clone() {
             let hand = next.new_hand(cap, way);
@@ -468,7 +478,8 @@ impl Model {
             return;
         }
         let kept = self.table.iter().filter(|(_, entry)| entry.is_kept).map(|(id, entry)| (*id, entry.ending.clone()));
-        assert_eq!(kept.collect::<BTreeMap<_, _>>(), self.disc.processes);
+        let stored = self.disc.processes.iter().map(|(id, (ending, _))| (*id, ending.clone()));
+        assert_eq!(kept.collect::<BTreeMap<_, _>>(), stored.collect());
         for ((holder, cap), way) in &self.disc.capabilities {
             let hand = self.held.get(&(*holder, *cap)).expect("what is stored is held");
             assert!(&self.hands[*hand].way == way || self.were_not_kept.contains(&cap.issuer));
