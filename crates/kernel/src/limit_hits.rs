@@ -62,6 +62,12 @@ limits! {
     ProcessTimers = "timers_per_process_max",
     /// The node had too many timers.
     Timers = "timers_max",
+    /// The files of a package had too many bytes.
+    PackageBytes = "package_bytes_max",
+    /// A package had too many files and folders.
+    PackageFiles = "package_files_max",
+    /// A file was to be too large.
+    FileBytes = "file_bytes_max",
     /// A guest was refused memory.
     MemoryBytes = "memory_bytes_max",
     /// A guest was refused table elements.

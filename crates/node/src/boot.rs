@@ -22,7 +22,7 @@ use wharf_kernel::capability::Authority;
 use wharf_kernel::{Kernel, LimitBook, ModuleHandle, Parts};
 use wharf_runtime::Runtime;
 use wharf_store::{KernelStore, OpenError, Snapshots, StateModule};
-use wharf_vfs::{DriveSource, Vfs, VfsModule};
+use wharf_vfs::{DriveSource, Vfs, VfsModule, VfsSettings};
 
 use crate::args::Args;
 use crate::exit::Stopped;
@@ -92,7 +92,8 @@ impl Node {
         stop: &CancellationToken,
     ) -> Result<Self, Stopped> {
         let failed = |error: &dyn std::fmt::Display| Stopped::Failed(error.to_string());
-        let vfs = Vfs::open(settings.home.vfs()).map_err(|error| failed(&error))?;
+        let files = VfsSettings::new(settings.vfs_limits.clone(), settings.package_vfs_limits.clone());
+        let vfs = Vfs::open(settings.home.vfs(), files).map_err(|error| failed(&error))?;
         let runtime =
             Runtime::new(settings.runtime.clone(), settings.package_runtime.clone()).map_err(|error| failed(&error))?;
         let kernel = Kernel::new(Parts {
@@ -105,14 +106,14 @@ impl Node {
         });
         let server = HttpServer::new(settings.http_limits.clone());
         kernel.start_module(KernelModule { version: env!("CARGO_PKG_VERSION") });
-        kernel.start_module(VfsModule::new(Arc::clone(&vfs), settings.vfs_limits.clone()));
+        kernel.start_module(VfsModule::new(Arc::clone(&vfs)));
         let snapshots = Snapshots::new(settings.home.kernel_db(), settings.home.run_dir());
         kernel.start_module(StateModule::new(store, snapshots, settings.limits.state_bytes_max));
         let (timer, wheel) = wharf_timer::timer(&kernel);
         kernel.start_module(timer);
         let http = kernel.start_module(server.module());
         kernel.run_until_stop(wheel.turn(stop.clone()));
-        let components = DriveSource::new(Arc::clone(&vfs), settings.vfs_limits.clone());
+        let components = DriveSource::new(Arc::clone(&vfs));
         let restored =
             kernel.restore(Arc::new(components)).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
         let fresh = match &settings.packages {

@@ -11,7 +11,7 @@ use wharf_kernel::lifecycle::{NewProcess, Revocation};
 use wharf_kernel::module::Access;
 use wharf_package::{Package, PlannedProcess, package_id_from_file_name, plan};
 use wharf_types::{PackageId, ProcessId};
-use wharf_vfs::{Vfs, VfsLimits, VfsPath};
+use wharf_vfs::{Vfs, VfsPath};
 
 /// The publisher of the node's own packages. A package of anyone else in their folder is left alone.
 const PUBLISHER: &str = "sys";
@@ -92,21 +92,18 @@ async fn install(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path: &Pa
 
 /// The zip is written last, so one that is there and the same says that everything else is, too.
 fn is_unpacked(vfs: &Vfs, package: &PackageId, zip: &[u8]) -> bool {
-    plan::installed_zip(package)
-        .parse::<VfsPath>()
-        .is_ok_and(|path| vfs.read(&path, &VfsLimits::default()).is_ok_and(|there| there == zip))
+    plan::installed_zip(package).parse::<VfsPath>().is_ok_and(|path| vfs.read(&path).is_ok_and(|there| there == zip))
 }
 
 async fn unpack(vfs: Arc<Vfs>, package: PackageId, zip: Vec<u8>) -> Result<(), String> {
     let unpack = move || -> Result<(), String> {
         let parse = |path: String| path.parse::<VfsPath>().map_err(|error| error.to_string());
         let drive = parse(plan::drive(&package))?;
-        let limits = VfsLimits::default();
         vfs.create_drive(&drive).map_err(|error| error.to_string())?;
         vfs.remove_dir_all(&drive).map_err(|error| error.to_string())?;
-        vfs.add_zip(&drive, &zip, &limits).map_err(|error| error.to_string())?;
+        vfs.add_zip(&drive, &zip).map_err(|error| error.to_string())?;
         let path = parse(plan::installed_zip(&package))?;
-        vfs.write(&path, &zip, &limits).map_err(|error| error.to_string())
+        vfs.write(&path, &zip).map_err(|error| error.to_string())
     };
     tokio::task::spawn_blocking(unpack).await.map_err(|error| error.to_string())?
 }

@@ -33,16 +33,18 @@ struct File {
     limits: Table,
     runtime: Table,
     http_limits: HttpSettings,
-    vfs_limits: VfsLimits,
+    vfs_limits: Table,
 }
 
-/// The tables `[limits]` and `[runtime]`, and those of packages that have others.
+/// The tables `[limits]`, `[runtime]` and `[vfs_limits]`, and those of packages that have others.
 #[derive(Debug, Default)]
 struct Bounds {
     limits: Limits,
     runtime: RuntimeSettings,
+    vfs_limits: VfsLimits,
     package_limits: Vec<(PackageId, Limits)>,
     package_runtime: Vec<(PackageId, RuntimeSettings)>,
+    package_vfs_limits: Vec<(PackageId, VfsLimits)>,
 }
 
 /// Where to serve.
@@ -79,6 +81,8 @@ pub struct Settings {
     pub http_limits: HttpSettings,
     /// Bounds of files.
     pub vfs_limits: VfsLimits,
+    /// Bounds of the files of packages that have others.
+    pub package_vfs_limits: Vec<(PackageId, VfsLimits)>,
 }
 
 impl Settings {
@@ -118,7 +122,8 @@ impl Settings {
             package_runtime: bounds.package_runtime,
             runtime,
             http_limits: file.http_limits,
-            vfs_limits: file.vfs_limits,
+            vfs_limits: bounds.vfs_limits,
+            package_vfs_limits: bounds.package_vfs_limits,
         })
     }
 }
@@ -155,6 +160,7 @@ fn bounds(file: &File) -> Result<Bounds, String> {
     let mut bounds = Bounds {
         limits: read_table("limits", file.limits.clone())?,
         runtime: read_table("runtime", file.runtime.clone())?,
+        vfs_limits: read_table("vfs_limits", file.vfs_limits.clone())?,
         ..Bounds::default()
     };
     for (name, tables) in &file.packages {
@@ -171,7 +177,11 @@ fn bounds(file: &File) -> Result<Bounds, String> {
                     let own = over(&table, &file.runtime, own, RuntimeSettings::NODE_WIDE)?;
                     bounds.package_runtime.push((package.clone(), read_table(&table, own)?));
                 }
-                _ => return Err(format!("unknown table [{table}], expected `limits` or `runtime`")),
+                "vfs_limits" => {
+                    let own = over(&table, &file.vfs_limits, own, VfsLimits::NODE_WIDE)?;
+                    bounds.package_vfs_limits.push((package.clone(), read_table(&table, own)?));
+                }
+                _ => return Err(format!("unknown table [{table}], expected `limits`, `runtime` or `vfs_limits`")),
             }
         }
     }
@@ -227,13 +237,16 @@ mod tests {
     fn a_package_has_limits_of_its_own_over_those_of_all() {
         let text = "[limits]\nmailbox_messages_max = 7\nbody_bytes_max = 8\n\
             [packages.\"chess:sys\".limits]\nmailbox_messages_max = 3\n\
-            [packages.\"chess:sys\".runtime]\nmemory_bytes_max = 9";
+            [packages.\"chess:sys\".runtime]\nmemory_bytes_max = 9\n\
+            [packages.\"chess:sys\".vfs_limits]\npackage_bytes_max = 10";
         let (_, bounds) = read_text(text).unwrap();
         let chess: PackageId = "chess:sys".parse().unwrap();
         let expected = Limits { mailbox_messages_max: 3, body_bytes_max: 8, ..Limits::default() };
         assert_eq!(bounds.package_limits, [(chess.clone(), expected)]);
         let expected = RuntimeSettings { memory_bytes_max: 9, ..RuntimeSettings::default() };
-        assert_eq!(bounds.package_runtime, [(chess, expected)]);
+        assert_eq!(bounds.package_runtime, [(chess.clone(), expected)]);
+        let expected = VfsLimits { package_bytes_max: 10, ..VfsLimits::default() };
+        assert_eq!(bounds.package_vfs_limits, [(chess, expected)]);
         assert_eq!(bounds.limits.mailbox_messages_max, 7);
     }
 
@@ -244,6 +257,7 @@ mod tests {
             ("[packages.\"chess:sys\".limits]\nprocesses_max = 3", "`processes_max`"),
             ("[packages.\"chess:sys\".limits]\nbody_bytes_max = 'many'", "body_bytes_max"),
             ("[packages.\"chess:sys\".runtime]\ncompilations_max = 3", "`compilations_max`"),
+            ("[packages.\"chess:sys\".vfs_limits]\nworkers_max = 3", "`workers_max`"),
             ("[packages.\"chess:sys\".http]\nx = 3", "\"chess:sys\".http"),
             ("[packages.\"chess:sys\"]\nlimits = 3", "\"chess:sys\".limits"),
             ("[packages.chess.limits]\nmailbox_messages_max = 3", "chess"),

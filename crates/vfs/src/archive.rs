@@ -5,7 +5,7 @@
 //! appear, each by one `rename`. A zip that is refused, or that does not fit on the disk, leaves the target untouched.
 
 use std::collections::HashMap;
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, Cursor, Read};
 
 use rustix::io::Errno;
 use wharf_types::vfs::FileType;
@@ -13,12 +13,12 @@ use zip::ZipReadOptions;
 use zip::result::ZipError;
 use zip::unstable::read::ZipIterable;
 
-use crate::beneath::Folder;
 use crate::core::Vfs;
 use crate::error::{Doing, Failure};
+use crate::ledger::Reservation;
 use crate::limits::VfsLimits;
 use crate::path::{PATH_BYTES_MAX, Segment, VfsPath, join};
-use crate::staging::StagedFile;
+use crate::storage::{StagedFile, Usage};
 
 const COPY_BUFFER_BYTES: usize = 64 << 10;
 
@@ -46,17 +46,23 @@ struct Planned {
 
 impl Vfs {
     /// Unpacks a zip into a folder, which is made when it is missing; existing files are replaced.
-    pub fn add_zip(&self, path: &VfsPath, zip: &[u8], limits: &VfsLimits) -> Result<(), Failure> {
+    pub fn add_zip(&self, path: &VfsPath, zip: &[u8]) -> Result<(), Failure> {
         let action = "unpack a zip into";
         let refused = Refused { path };
+        let ledger = self.ledger(path);
+        let limits = ledger.limits();
         let mut archive =
             ZipIterable::try_new(Cursor::new(zip), zip::read::Config::default()).map_err(|error| refused.zip(error))?;
         let plan = plan(&mut archive, path, limits)?;
-        let staged = self.stage(&mut archive, &plan, path, limits)?;
+        drop(ledger.grow().doing(action, path)?);
+        let mut room = ledger.reserve(Usage::default()).doing(action, path)?;
+        let staged = self.stage(&mut archive, &plan, path, &mut room)?;
         self.sync_all().doing(action, path)?;
-        let target = self.make_folders(path).doing(action, path)?;
-        plan.iter().try_for_each(|planned| check_target(&target, planned)).doing(action, path)?;
-        place(&target, &plan, staged).doing(action, path)
+        self.make_folders(path.package(), path.segments()).doing(action, path)?;
+        let planned: Vec<_> = plan.iter().map(|planned| (planned.kind, path.below(&planned.way))).collect();
+        planned.iter().try_for_each(|(kind, path)| self.check_target(*kind, path)).doing(action, path)?;
+        self.place(&planned, staged, &mut room).doing(action, path)?;
+        self.storage.sync_dir(path.segments()).doing(action, path)
     }
 
     /// Unpacks the files of the plan, in its order.
@@ -65,9 +71,11 @@ impl Vfs {
         archive: &mut Archive<'_>,
         plan: &[Planned],
         path: &VfsPath,
-        limits: &VfsLimits,
-    ) -> Result<Vec<StagedFile<'_>>, Failure> {
+        room: &mut Reservation,
+    ) -> Result<Vec<Unpacked<'_>>, Failure> {
         let refused = Refused { path };
+        let ledger = self.ledger(path);
+        let limits = ledger.limits();
         let mut entries =
             archive.files_with_cloned_reader(ZipReadOptions::new()).map_err(|error| refused.zip(error))?;
         let mut bytes_left = limits.zip_bytes_max;
@@ -78,14 +86,55 @@ impl Vfs {
                 continue;
             }
             let mut entry = entry.map_err(|error| refused.zip(error))?;
-            let mut file = self.staging.file().doing("unpack a zip into", path)?;
-            bytes_left -= unpack(&mut entry, &mut file, bytes_left.min(limits.file_bytes_max), &refused)?;
+            let mut file = self.storage.stage().doing("unpack a zip into", path)?;
+            let bytes_max = bytes_left.min(limits.file_bytes_max);
+            let bytes = unpack(&mut entry, &mut *file, bytes_max, room, &refused)?;
+            bytes_left -= bytes;
             file.close();
-            staged.push(file);
+            staged.push((file, bytes));
         }
         Ok(staged)
     }
+
+    /// Fails when something is in the way of an entry.
+    fn check_target(&self, kind: Kind, path: &VfsPath) -> io::Result<()> {
+        let found = match self.storage.metadata(path.segments()) {
+            Ok(metadata) => metadata.kind,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match (kind, found) {
+            (Kind::File, FileType::File) | (Kind::Folder, FileType::Directory) => Ok(()),
+            (Kind::File, _) => Err(Errno::ISDIR.into()),
+            (Kind::Folder, _) => Err(Errno::NOTDIR.into()),
+        }
+    }
+
+    /// Lets everything appear.
+    fn place(&self, plan: &[(Kind, VfsPath)], staged: Vec<Unpacked<'_>>, room: &mut Reservation) -> io::Result<()> {
+        let mut staged = staged.into_iter();
+        for (kind, path) in plan {
+            if *kind == Kind::Folder {
+                self.make_folders(path.package(), path.segments())?;
+                continue;
+            }
+            let (file, bytes) = staged.next().ok_or_else(|| io::Error::other("an entry was not unpacked"))?;
+            let above = path.segments().split_last().map(|(_, above)| above).unwrap_or_default();
+            self.make_folders(path.package(), above)?;
+            let ledger = self.ledger(path);
+            let _names = ledger.change()?;
+            self.replace_by(&ledger, path, || {
+                file.place(path.segments())?;
+                room.keep(Usage { bytes, files: 1 });
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
 }
+
+/// A file of the zip that nobody sees yet, and its length.
+type Unpacked<'a> = (Box<dyn StagedFile + 'a>, u64);
 
 /// Says for which path a zip is refused.
 struct Refused<'a> {
@@ -185,10 +234,12 @@ impl Taken {
 /// Unpacks one entry, and counts what really comes out: sizes that a zip announces are only claims.
 fn unpack(
     entry: &mut impl Read,
-    staged: &mut StagedFile<'_>,
+    staged: &mut dyn StagedFile,
     bytes_max: u64,
+    room: &mut Reservation,
     refused: &Refused<'_>,
 ) -> Result<u64, Failure> {
+    room.extend(Usage { bytes: 0, files: 1 }).doing("unpack a zip into", refused.path)?;
     let mut buffer = vec![0; COPY_BUFFER_BYTES];
     let mut length: u64 = 0;
     loop {
@@ -203,35 +254,8 @@ fn unpack(
             return Err(refused.because("it unpacks to more bytes than are accepted"));
         }
         let chunk = buffer.get(..read).unwrap_or_default();
-        staged.file().and_then(|file| file.write_all(chunk)).doing("unpack a zip into", refused.path)?;
+        room.extend(Usage { bytes: read as u64, files: 0 })
+            .and_then(|()| staged.write_all(chunk))
+            .doing("unpack a zip into", refused.path)?;
     }
-}
-
-/// Fails when something is in the way of an entry.
-fn check_target(target: &Folder, planned: &Planned) -> io::Result<()> {
-    let found = match target.metadata(&planned.way) {
-        Ok(metadata) => metadata.file_type,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    match (planned.kind, found) {
-        (Kind::File, FileType::File) | (Kind::Folder, FileType::Directory) => Ok(()),
-        (Kind::File, _) => Err(Errno::ISDIR.into()),
-        (Kind::Folder, _) => Err(Errno::NOTDIR.into()),
-    }
-}
-
-/// Lets everything appear.
-fn place(target: &Folder, plan: &[Planned], staged: Vec<StagedFile<'_>>) -> io::Result<()> {
-    let mut staged = staged.into_iter();
-    for planned in plan {
-        match planned.way.split_last() {
-            Some((name, above)) if planned.kind == Kind::File => {
-                let file = staged.next().ok_or_else(|| io::Error::other("an entry was not unpacked"))?;
-                file.place(&target.make_folders(above)?, name)?;
-            }
-            _ => drop(target.make_folders(&planned.way)?),
-        }
-    }
-    target.sync()
 }

@@ -8,17 +8,19 @@
 //!   and do not follow a link in that position;
 //! - only regular files are ever read or written.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
-use wharf_types::vfs::{FileMetadata, FileType};
+use wharf_types::vfs::FileType;
 
-use crate::path::{Segment, join};
+use crate::path::{PATH_BYTES_MAX, SEGMENT_BYTES_MAX, Segment, join};
+use crate::storage::{Access, Content, Create, Entry, Identity, Metadata, OpenHow, Usage, too_many_entries};
 
 const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
 const FOLDER_MODE: Mode = Mode::from_raw_mode(0o700);
@@ -29,34 +31,29 @@ const NOWHERE_ELSE: ResolveFlags =
 /// How often a call that the system interrupts is tried again.
 const ATTEMPTS_MAX: u32 = 128;
 
-/// What a file is opened for. All but [`FileUse::Read`] can write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FileUse {
-    /// Reading.
-    Read,
-    /// Reading and writing.
-    Write,
-    /// Writing at the end, wherever that is at the time.
-    Append,
-    /// Reading and writing; made when it is missing.
-    Create,
-    /// Reading and writing; made when it is missing, emptied when it is not.
-    Truncate,
-    /// Writing; it must not exist yet.
-    CreateNew,
+fn flags_of(how: OpenHow) -> OFlags {
+    let access = match how.access {
+        Access::Read => OFlags::RDONLY,
+        Access::Write => OFlags::WRONLY,
+        Access::ReadWrite => OFlags::RDWR,
+    };
+    let create = match how.create {
+        Create::Never => OFlags::empty(),
+        Create::IfMissing => OFlags::CREATE,
+        Create::New => OFlags::CREATE | OFlags::EXCL,
+    };
+    let content = match how.content {
+        Content::Keep => OFlags::empty(),
+        Content::Truncate => OFlags::TRUNC,
+    };
+    access | create | content
 }
 
-impl FileUse {
-    fn flags(self) -> OFlags {
-        match self {
-            Self::Read => OFlags::RDONLY,
-            Self::Write => OFlags::RDWR,
-            Self::Append => OFlags::WRONLY | OFlags::APPEND,
-            Self::Create => OFlags::RDWR | OFlags::CREATE,
-            Self::Truncate => OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC,
-            Self::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
-        }
-    }
+/// Whether a pass over a folder found anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shed {
+    Nothing,
+    Something,
 }
 
 /// An open folder.
@@ -83,9 +80,13 @@ impl Folder {
     }
 
     /// Opens a regular file.
-    pub(crate) fn file(&self, way: &[Segment], purpose: FileUse) -> io::Result<File> {
+    pub(crate) fn file(&self, way: &[Segment], how: OpenHow) -> io::Result<File> {
+        if how.content == Content::Truncate && !how.access.writes() {
+            // The system would cut a file that was opened for reading.
+            return Err(Errno::INVAL.into());
+        }
         // Without NONBLOCK, opening a pipe that somebody put there would wait for its other end.
-        let file = self.resolve(way, purpose.flags() | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        let file = self.resolve(way, flags_of(how) | OFlags::NONBLOCK | OFlags::NOCTTY)?;
         match kind_of(&rustix::fs::fstat(&file)?) {
             FileType::File => Ok(File::from(file)),
             kind => Err(not_a_file(kind)),
@@ -98,10 +99,10 @@ impl Folder {
         Ok((self.folder(above)?, name))
     }
 
-    /// Kind and length. Fails on a symbolic link.
-    pub(crate) fn metadata(&self, way: &[Segment]) -> io::Result<FileMetadata> {
-        let stat = rustix::fs::fstat(self.resolve(way, OFlags::PATH)?)?;
-        Ok(FileMetadata { file_type: kind_of(&stat), len: u64::try_from(stat.st_size).unwrap_or(0) })
+    /// What is known of what is there. Fails on a symbolic link.
+    pub(crate) fn metadata(&self, way: &[Segment]) -> io::Result<Metadata> {
+        let metadata = metadata_of(&rustix::fs::fstat(self.resolve(way, OFlags::PATH)?)?);
+        if metadata.kind == FileType::Symlink { Err(Errno::LOOP.into()) } else { Ok(metadata) }
     }
 
     /// Kind of the entry `name`, a symbolic link included; `None` when there is no such entry.
@@ -154,21 +155,18 @@ impl Folder {
     }
 
     /// Entries by name, at most `entries_max`; names that are not text have no path and are left out.
-    pub(crate) fn entries(&self, entries_max: usize) -> io::Result<Vec<(String, FileType)>> {
+    pub(crate) fn entries(&self, entries_max: usize) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         self.each_entry(|name, kind| {
             if let Ok(name) = name.to_str() {
                 if entries.len() >= entries_max {
-                    return Err(io::Error::new(
-                        io::ErrorKind::FileTooLarge,
-                        format!("the folder has more than {entries_max} entries"),
-                    ));
+                    return Err(too_many_entries(entries_max));
                 }
-                entries.push((name.to_owned(), kind));
+                entries.push(Entry { name: name.to_owned(), kind });
             }
             Ok(())
         })?;
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        entries.sort_by(|a: &Entry, b| a.name.cmp(&b.name));
         Ok(entries)
     }
 
@@ -192,20 +190,83 @@ impl Folder {
 
     /// Empties this folder: removes what is not a folder, and moves each folder into `shelf` under a name of
     /// `next_name`. Nothing is descended into, so neither stack nor open files grow with the depth of a tree.
-    /// Returns how many entries went.
-    pub(crate) fn shed(&self, shelf: &Self, mut next_name: impl FnMut() -> Segment) -> io::Result<usize> {
-        let mut gone = 0;
+    /// Tells of everything that went, folders included, and returns whether there was anything.
+    pub(crate) fn shed(
+        &self,
+        shelf: &Self,
+        mut next_name: impl FnMut() -> Segment,
+        gone: &mut dyn FnMut(&Metadata),
+    ) -> io::Result<Shed> {
+        let mut shed = Shed::Nothing;
         self.each_entry(|name, kind| {
+            let metadata = metadata_of(&rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?);
             if kind == FileType::Directory {
                 let new_name = next_name();
                 retrying(|| rustix::fs::renameat(&self.0, name, &shelf.0, new_name.as_str()))?;
             } else {
                 retrying(|| rustix::fs::unlinkat(&self.0, name, AtFlags::empty()))?;
             }
-            gone += 1;
+            gone(&metadata);
+            shed = Shed::Something;
             Ok(())
         })?;
-        Ok(gone)
+        Ok(shed)
+    }
+
+    /// Counts what is in this folder and below. Links are counted and not followed.
+    ///
+    /// Folders are remembered by name and place, and opened one at a time from here: neither stack nor open files grow
+    /// with the depth of a tree, and memory only with the number of folders.
+    pub(crate) fn measure(&self) -> io::Result<Usage> {
+        let mut usage = Usage::default();
+        let mut folders: Vec<(Option<usize>, CString)> = vec![(None, c".".into())];
+        let mut next = 0;
+        while next < folders.len() {
+            let folder = match self.climb(&folders, next) {
+                Ok(folder) => folder,
+                // Somebody moved or removed it meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    next += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            folder.each_entry(|name, kind| {
+                usage.files = usage.files.saturating_add(1);
+                match kind {
+                    FileType::Directory => folders.push((Some(next), name.to_owned())),
+                    FileType::File => match rustix::fs::statat(&folder.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+                        Ok(stat) => usage.bytes = usage.bytes.saturating_add(metadata_of(&stat).len),
+                        Err(Errno::NOENT) => {}
+                        Err(errno) => return Err(errno.into()),
+                    },
+                    _ => {}
+                }
+                Ok(())
+            })?;
+            next += 1;
+        }
+        Ok(usage)
+    }
+
+    /// Opens the folder at `place` of a list in which each folder names the place of the one above.
+    fn climb(&self, folders: &[(Option<usize>, CString)], place: usize) -> io::Result<Self> {
+        let mut names = Vec::new();
+        let mut at = Some(place);
+        while let Some((above, name)) = at.and_then(|at| folders.get(at)) {
+            names.push(name);
+            at = *above;
+        }
+        let mut folder = self.folder(&[])?;
+        // As many names at a time as surely fit into a path.
+        while !names.is_empty() {
+            let path = names.split_off(names.len().saturating_sub(PATH_BYTES_MAX / (SEGMENT_BYTES_MAX + 1)));
+            let path = path.iter().rev().map(|name| name.to_bytes()).collect::<Vec<_>>().join(&b'/');
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let open = || rustix::fs::openat2(&folder.0, path.as_slice(), flags, Mode::empty(), NOWHERE_ELSE);
+            folder = Self(retrying(open)?);
+        }
+        Ok(folder)
     }
 
     /// Makes names that were put in or taken out durable.
@@ -241,6 +302,23 @@ fn kind_from(kind: rustix::fs::FileType) -> FileType {
 
 fn kind_of(stat: &Stat) -> FileType {
     kind_from(rustix::fs::FileType::from_raw_mode(stat.st_mode))
+}
+
+#[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions, reason = "the fields differ by platform")]
+pub(crate) fn metadata_of(stat: &Stat) -> Metadata {
+    Metadata {
+        kind: kind_of(stat),
+        len: u64::try_from(stat.st_size).unwrap_or(0),
+        modified: time(stat.st_mtime, stat.st_mtime_nsec),
+        accessed: time(stat.st_atime, stat.st_atime_nsec),
+        identity: Identity { volume: stat.st_dev, file: stat.st_ino },
+    }
+}
+
+/// A time of the system; one before 1970 is 1970.
+fn time(seconds: impl TryInto<u64>, nanoseconds: impl TryInto<u32>) -> SystemTime {
+    let since = Duration::new(seconds.try_into().unwrap_or(0), nanoseconds.try_into().unwrap_or(0));
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 fn not_a_file(kind: FileType) -> io::Error {

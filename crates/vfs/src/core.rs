@@ -1,143 +1,191 @@
-//! The storage core: drives and folders beneath one folder of the host. Files are in [`file`](crate::file).
+//! The storage core: drives, folders and names. Open files are in [`file`](crate::file), whole files in
+//! [`whole`](crate::whole).
 //!
-//! Everything here blocks on the disk; callers on an async runtime use its blocking threads. Nothing here asks who the
-//! caller is.
+//! Everything here may block on the disk; callers on an async runtime use its blocking threads. Nothing here asks who
+//! the caller is. What it does ask is how much the package whose drive it is may keep, see [`ledger`](crate::ledger).
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustix::io::Errno;
 use wharf_types::PackageId;
-use wharf_types::vfs::{DirEntry, FileMetadata, FileType};
+use wharf_types::vfs::FileType;
 
-use crate::beneath::Folder;
 use crate::error::{Doing, Failure};
-use crate::limits::VfsLimits;
+use crate::ledger::{Ledger, Ledgers};
+use crate::limits::{VfsLimits, VfsSettings};
 use crate::path::{PathError, Segment, VfsPath};
-use crate::staging::Staging;
+use crate::storage::local::LocalStorage;
+use crate::storage::{Entry, Metadata, Storage, Usage};
 
 /// The files of all packages of a node.
 #[derive(Debug)]
 pub struct Vfs {
-    root: Folder,
-    pub(crate) staging: Staging,
+    pub(crate) storage: Arc<dyn Storage>,
+    ledgers: Ledgers,
 }
 
 impl Vfs {
     /// Opens the vfs at `root`, a folder of the host, and makes it when it is missing.
     ///
     /// One process may have it open at a time: what is found half-written is removed.
-    pub fn open(root: PathBuf) -> io::Result<Arc<Self>> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&root)
-            .and_then(|()| Self::open_existing(&root))
-            .map(Arc::new)
-            .map_err(|error| {
-                io::Error::new(error.kind(), format!("could not open the vfs at {}: {error}", root.display()))
-            })
-    }
-
-    fn open_existing(path: &Path) -> io::Result<Self> {
-        let root = Folder::open(path)?;
-        root.folder(&[]).map_err(|error| {
-            let text =
-                format!("the system cannot resolve paths beneath a folder (openat2, Linux 5.6 or newer): {error}");
-            io::Error::new(error.kind(), text)
+    pub fn open(root: PathBuf, settings: impl Into<VfsSettings>) -> io::Result<Arc<Self>> {
+        let storage = LocalStorage::open(&root).map_err(|error| {
+            io::Error::new(error.kind(), format!("could not open the vfs at {}: {error}", root.display()))
         })?;
-        let staging = Staging::open(&root)?;
-        Ok(Self { root, staging })
+        Ok(Self::over(Arc::new(storage), settings))
     }
 
-    /// The folder of the path's drive; everything in the drive is resolved beneath it.
-    pub(crate) fn drive(&self, path: &VfsPath) -> io::Result<Folder> {
-        self.root.folder(path.drive_segments())
+    /// The vfs over any storage.
+    pub fn over(storage: Arc<dyn Storage>, settings: impl Into<VfsSettings>) -> Arc<Self> {
+        let ledgers = Ledgers::new(Arc::clone(&storage), settings.into());
+        Arc::new(Self { storage, ledgers })
     }
 
-    /// The folder that has `path` as an entry. Above a drive, that is the package.
-    fn parent<'a>(&self, path: &'a VfsPath) -> io::Result<(Folder, &'a Segment)> {
-        if path.is_drive() { self.root.parent(path.segments()) } else { self.drive(path)?.parent(path.rest()) }
+    /// The bounds of the node.
+    pub fn limits(&self) -> &Arc<VfsLimits> {
+        self.ledgers.limits()
+    }
+
+    pub(crate) fn ledger(&self, path: &VfsPath) -> Arc<Ledger> {
+        self.ledgers.of(path.package())
+    }
+
+    /// What a package has on disk.
+    pub fn usage(&self, package: &PackageId) -> io::Result<Usage> {
+        let ledger = self.ledgers.of(package);
+        drop(ledger.grow()?);
+        Ok(ledger.usage().unwrap_or_default())
     }
 
     /// Makes the path's drive; nothing happens when it exists.
     pub fn create_drive(&self, path: &VfsPath) -> Result<(), Failure> {
-        self.root.make_folders(path.drive_segments()).map(drop).doing("create the drive of", path)
+        self.make_folders(path.package(), path.drive_segments()).doing("create the drive of", path)
     }
 
     /// Makes a folder in an existing one.
     pub fn create_dir(&self, path: &VfsPath) -> Result<(), Failure> {
-        self.parent(path).and_then(|(parent, name)| parent.make_folder(name)).doing("create the folder", path)
+        let ledger = self.ledger(path);
+        let create = || {
+            let _names = ledger.change()?;
+            let room = ledger.reserve(Usage { bytes: 0, files: 1 })?;
+            self.storage.create_dir(path.segments())?;
+            room.keep_all();
+            Ok(())
+        };
+        create().doing("create the folder", path)
     }
 
     /// Makes a folder and those above it.
     pub fn create_dir_all(&self, path: &VfsPath) -> Result<(), Failure> {
-        self.make_folders(path).map(drop).doing("create the folder", path)
+        self.make_folders(path.package(), path.segments()).doing("create the folder", path)
     }
 
-    /// The folder at `path`, made with those above it as far as they are missing.
-    pub(crate) fn make_folders(&self, path: &VfsPath) -> io::Result<Folder> {
-        self.root.make_folders(path.segments())
+    /// Makes the folders on the way as far as they are missing. The first is the package's, which counts for nothing.
+    pub(crate) fn make_folders(&self, package: &PackageId, way: &[Segment]) -> io::Result<()> {
+        let is_folder = |way: &[Segment]| match self.storage.metadata(way)?.kind {
+            FileType::Directory => Ok(()),
+            _ => Err(io::Error::from(Errno::NOTDIR)),
+        };
+        match is_folder(way) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => return result,
+        }
+        let ledger = self.ledgers.of(package);
+        let _names = ledger.change()?;
+        for depth in 1..=way.len() {
+            let way = way.get(..depth).unwrap_or_default();
+            match is_folder(way) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => {
+                    result?;
+                    continue;
+                }
+            }
+            let room = ledger.reserve(Usage { bytes: 0, files: u64::from(depth > 1) })?;
+            match self.storage.create_dir(way) {
+                // Somebody outside made it; it is looked at once more.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_folder(way)?,
+                result => result.map(|()| room.keep_all())?,
+            }
+        }
+        Ok(())
     }
 
     /// Removes an empty folder, or an empty drive.
     pub fn remove_dir(&self, path: &VfsPath) -> Result<(), Failure> {
-        self.parent(path).and_then(|(parent, name)| parent.remove_folder(name)).doing("remove the folder", path)
-    }
-
-    /// Removes a folder, or a drive, with all in it. It vanishes at once, whatever the time that removing takes.
-    pub fn remove_dir_all(&self, path: &VfsPath) -> Result<(), Failure> {
+        let ledger = self.ledger(path);
         let remove = || {
-            let (parent, name) = self.parent(path)?;
-            // Fails on what is not a folder, a symbolic link to one included.
-            drop(parent.folder(std::slice::from_ref(name))?);
-            self.staging.discard(&parent, name)
+            let _names = ledger.change()?;
+            self.storage.remove_dir(path.segments())?;
+            ledger.credit(Usage { bytes: 0, files: 1 });
+            Ok(())
         };
         remove().doing("remove the folder", path)
     }
 
+    /// Removes a file, or a symbolic link that somebody else made.
+    pub fn remove_file(&self, path: &VfsPath) -> Result<(), Failure> {
+        let ledger = self.ledger(path);
+        let remove = || {
+            not_a_drive(path)?;
+            let _names = ledger.change()?;
+            let what = self.storage.metadata(path.segments());
+            self.storage.remove_file(path.segments())?;
+            match what {
+                Ok(what) => ledger.gone(&what),
+                Err(_) => ledger.credit(Usage { bytes: 0, files: 1 }),
+            }
+            Ok(())
+        };
+        remove().doing("remove", path)
+    }
+
+    /// Removes a folder, or a drive, with all in it. It vanishes at once, whatever the time that removing takes.
+    pub fn remove_dir_all(&self, path: &VfsPath) -> Result<(), Failure> {
+        let ledger = self.ledger(path);
+        self.remove_tree(&ledger, path.segments()).doing("remove the folder", path)
+    }
+
+    fn remove_tree(&self, ledger: &Ledger, way: &[Segment]) -> io::Result<()> {
+        let detached = {
+            let _names = ledger.change()?;
+            self.storage.detach(way)?
+        };
+        detached.remove(&mut |gone| ledger.gone(gone))
+    }
+
     /// Removes all drives of a package; nothing happens when it has none.
     pub fn remove_package(&self, package: &PackageId) -> Result<(), Failure> {
-        let folder = VfsPath::drive_of(package, "any")?;
-        let Some(name) = folder.segments().first() else { return Err(PathError::TooShort.into()) };
-        match self.root.kind(name) {
-            Ok(None) => Ok(()),
-            Ok(Some(_)) => self.staging.discard(&self.root, name).doing("remove the package of", &folder),
-            Err(error) => Err(error).doing("remove the package of", &folder),
+        let path = VfsPath::drive_of(package, "any")?;
+        let folder = path.segments().get(..1).ok_or(PathError::TooShort)?;
+        let ledger = self.ledgers.of(package);
+        match self.remove_tree(&ledger, folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).doing("remove the package of", &path),
+            _ => {
+                ledger.forget();
+                Ok(())
+            }
         }
     }
 
     /// The entries of a folder, by name.
-    pub fn read_dir(&self, path: &VfsPath, limits: &VfsLimits) -> Result<Vec<DirEntry>, Failure> {
-        let list = || self.drive(path)?.folder(path.rest())?.entries(limits.dir_entries_max);
-        let prefix = path.without_slash();
-        let entries = list().doing("list", path)?;
-        let text_bytes: usize = entries.iter().map(|(name, _)| prefix.len() + 1 + name.len()).sum();
-        if text_bytes as u64 > limits.text_bytes_max {
-            let text = format!("the paths of the entries have more than {} bytes", limits.text_bytes_max);
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, text)).doing("list", path);
-        }
-        Ok(entries
-            .into_iter()
-            .map(|(name, file_type)| DirEntry { path: format!("{prefix}/{name}"), file_type })
-            .collect())
+    pub fn list(&self, path: &VfsPath) -> Result<Vec<Entry>, Failure> {
+        let entries_max = self.ledger(path).limits().dir_entries_max;
+        self.storage.list(path.segments(), entries_max).doing("list", path)
     }
 
     /// The packages that have files, by name.
-    pub fn packages(&self, limits: &VfsLimits) -> io::Result<Vec<DirEntry>> {
-        let entries = self.root.entries(limits.dir_entries_max)?;
-        Ok(entries
-            .into_iter()
-            .filter(|(name, kind)| *kind == FileType::Directory && name.parse::<PackageId>().is_ok())
-            .map(|(path, file_type)| DirEntry { path, file_type })
-            .collect())
+    pub fn packages(&self) -> io::Result<Vec<PackageId>> {
+        let entries = self.storage.list(&[], usize::MAX)?;
+        let folders = entries.into_iter().filter(|entry| entry.kind == FileType::Directory);
+        Ok(folders.filter_map(|entry| entry.name.parse().ok()).collect())
     }
 
-    /// Kind and length of what is at `path`.
-    pub fn metadata(&self, path: &VfsPath) -> Result<FileMetadata, Failure> {
-        self.drive(path).and_then(|drive| drive.metadata(path.rest())).doing("look at", path)
+    /// What is at `path`.
+    pub fn metadata(&self, path: &VfsPath) -> Result<Metadata, Failure> {
+        self.storage.metadata(path.segments()).doing("look at", path)
     }
 
     /// Moves a file or folder, and replaces the file, or the empty folder, that is at `to`.
@@ -148,13 +196,65 @@ impl Vfs {
                 return Err(Failure::DriveItself { action, path: path.to_string() });
             }
         }
-        let (parent, name) = self.parent(from).doing(action, from)?;
-        let (new_parent, new_name) = self.parent(to).doing("move something to", to)?;
-        parent.rename(name, &new_parent, new_name).doing(action, from)
+        let ledger = self.ledger(from);
+        if from.package() != to.package() {
+            return self.rename_across(&ledger, from, to).doing(action, from);
+        }
+        let rename = || {
+            let _names = ledger.change()?;
+            self.replace_by(&ledger, to, || self.storage.rename(from.segments(), to.segments()))
+        };
+        rename().doing(action, from)
+    }
+
+    /// Moves something to another package, which must have room for it.
+    ///
+    /// What is open meanwhile goes on counting where it was opened, until it is closed or the node comes up anew.
+    fn rename_across(&self, ledger: &Arc<Ledger>, from: &VfsPath, to: &VfsPath) -> io::Result<()> {
+        let to_ledger = self.ledger(to);
+        let (first, second) = if from.package() < to.package() { (ledger, &to_ledger) } else { (&to_ledger, ledger) };
+        let _first = first.change()?;
+        let _second = second.change()?;
+        let what = self.storage.metadata(from.segments())?;
+        let mut usage = Usage { bytes: what.len, files: 1 };
+        if what.kind == FileType::Directory {
+            let below = self.storage.measure(from.segments())?;
+            usage = Usage { bytes: below.bytes, files: below.files.saturating_add(1) };
+        }
+        let room = to_ledger.reserve(usage)?;
+        self.replace_by(&to_ledger, to, || self.storage.rename(from.segments(), to.segments()))?;
+        room.keep_all();
+        ledger.credit(usage);
+        Ok(())
+    }
+
+    /// Does what puts something else at `path`, and counts what was there as gone. The caller holds
+    /// [`Ledger::change`].
+    pub(crate) fn replace_by(
+        &self,
+        ledger: &Ledger,
+        path: &VfsPath,
+        replace: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let before = self.storage.metadata(path.segments()).ok();
+        replace()?;
+        if let Some(before) = before {
+            // Moving a file onto itself changes nothing.
+            let after = self.storage.metadata(path.segments()).ok();
+            if after.is_none_or(|after| after.identity != before.identity) {
+                ledger.gone(&before);
+            }
+        }
+        Ok(())
     }
 
     /// Makes all that was written so far durable.
     pub(crate) fn sync_all(&self) -> io::Result<()> {
-        self.root.sync_all()
+        self.storage.sync_all()
     }
+}
+
+/// A file in the place of a drive would be out of every listing's and every capability's reach.
+pub(crate) fn not_a_drive(path: &VfsPath) -> io::Result<()> {
+    if path.is_drive() { Err(Errno::ISDIR.into()) } else { Ok(()) }
 }

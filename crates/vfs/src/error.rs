@@ -1,7 +1,10 @@
 //! Why the storage core refused, for the log and for the wire.
 
+use std::fmt;
 use std::io;
 
+use rustix::io::Errno;
+use wharf_kernel::Limit;
 use wharf_types::vfs::VfsError;
 
 use crate::path::{PathError, VfsPath};
@@ -51,6 +54,30 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What the operating system said, or would have said.
+    pub fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Io { source, .. } => source.kind(),
+            _ => io::ErrorKind::InvalidInput,
+        }
+    }
+
+    /// The number of the error, for those who speak of errors by number.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match self {
+            Self::Io { source, .. } => source.raw_os_error().or_else(|| Some(over(source)?.errno.raw_os_error())),
+            _ => None,
+        }
+    }
+
+    /// The limit that was reached, if it is one that is counted.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Io { source, .. } => over(source).map(|over| over.limit),
+            _ => None,
+        }
+    }
+
     /// The same as guests are told.
     pub fn to_wire(&self) -> VfsError {
         match self {
@@ -60,6 +87,43 @@ impl Failure {
             Self::BadZipEntry { .. } => VfsError::UnzipError,
         }
     }
+}
+
+/// A limit of the node was reached. Guests see the operating system's error for the same thing.
+#[derive(Debug)]
+pub(crate) struct OverLimit {
+    limit: Limit,
+    errno: Errno,
+}
+
+impl OverLimit {
+    /// What a package may have on disk.
+    pub(crate) fn quota(limit: Limit) -> Self {
+        Self { limit, errno: Errno::DQUOT }
+    }
+
+    /// The size of one file.
+    pub(crate) fn file_bytes() -> Self {
+        Self { limit: Limit::FileBytes, errno: Errno::FBIG }
+    }
+}
+
+impl fmt::Display for OverLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        io::Error::from(self.errno).fmt(f)
+    }
+}
+
+impl std::error::Error for OverLimit {}
+
+impl From<OverLimit> for io::Error {
+    fn from(over: OverLimit) -> Self {
+        Self::new(Self::from(over.errno).kind(), over)
+    }
+}
+
+fn over(error: &io::Error) -> Option<&OverLimit> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// Says what was tried when a system call fails.

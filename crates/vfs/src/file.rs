@@ -1,202 +1,192 @@
-//! Files of the storage core.
-//!
-//! Each operation opens the file anew: a file that was moved, replaced or removed meanwhile is seen as it is now, and
-//! no guest can use up the node's open files.
+//! Open files of the storage core.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::io;
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use ring::digest::{Context, SHA256};
-use rustix::io::Errno;
-
-use crate::beneath::FileUse;
-use crate::core::Vfs;
-use crate::error::{Doing, Failure};
-use crate::limits::VfsLimits;
+use crate::core::{Vfs, not_a_drive};
+use crate::error::{Doing, Failure, OverLimit};
+use crate::ledger::{Ledger, OpenFile};
 use crate::path::VfsPath;
-use crate::staging::StagedFile;
-
-const COPY_BUFFER_BYTES: usize = 64 << 10;
-
-/// What `open` does when there is no file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// Fail.
-    Fail,
-    /// Make it.
-    Create,
-}
+use crate::storage::{Content, Create, Identity, Metadata, OpenHow, StoredFile, SyncScope, Usage};
 
 impl Vfs {
-    pub(crate) fn open_file(&self, path: &VfsPath, purpose: FileUse) -> io::Result<File> {
-        self.drive(path)?.file(path.rest(), purpose)
-    }
-
-    /// Checks that a file can be read and written, and makes it if asked to.
-    pub fn ensure_file(&self, path: &VfsPath, missing: Missing) -> Result<(), Failure> {
-        let purpose = match missing {
-            Missing::Fail => FileUse::Write,
-            Missing::Create => FileUse::Create,
-        };
-        self.open_file(path, purpose).map(drop).doing("open", path)
-    }
-
-    /// Makes an empty file, or empties an existing one.
-    pub fn create_file(&self, path: &VfsPath) -> Result<(), Failure> {
-        self.open_file(path, FileUse::Truncate).map(drop).doing("create", path)
-    }
-
-    /// Replaces or makes a whole file. A crash, of the node or of the machine, leaves the old one or the new one.
-    pub fn write(&self, path: &VfsPath, bytes: &[u8], limits: &VfsLimits) -> Result<(), Failure> {
-        end_within(0, bytes, limits).doing("write", path)?;
-        self.replace(path, |file| file.write_all(bytes)).doing("write", path)
-    }
-
-    /// Copies a file; as with [`Vfs::write`], what was at `to` is replaced whole or not at all.
-    pub fn copy(&self, from: &VfsPath, to: &VfsPath) -> Result<(), Failure> {
-        let mut source = self.open_file(from, FileUse::Read).doing("copy", from)?;
-        self.replace(to, |file| io::copy(&mut source, file).map(drop)).doing("copy a file to", to)
-    }
-
-    fn replace(&self, path: &VfsPath, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-        // A file in the place of a drive would be out of every listing's and every capability's reach.
-        if path.is_drive() {
-            return Err(Errno::ISDIR.into());
+    /// Opens a file. It stays the same file when it is moved, replaced or removed.
+    ///
+    /// A handle takes one of the operating system's open files, and there is no bound on them here: whoever keeps handles
+    /// for others has one.
+    ///
+    /// ```
+    /// # let home = tempfile::tempdir()?;
+    /// use wharf_vfs::storage::{Create, OpenHow};
+    /// use wharf_vfs::{Vfs, VfsLimits, VfsPath};
+    /// let vfs = Vfs::open(home.path().to_owned(), VfsLimits::default())?;
+    /// let path: VfsPath = "/chess:alice.os/games/1".parse()?;
+    /// vfs.create_drive(&path)?;
+    /// let file = vfs.open_file(&path, OpenHow { create: Create::IfMissing, ..OpenHow::READ_WRITE })?;
+    /// file.append(b"e4 e5")?;
+    /// let mut buffer = [0; 8];
+    /// assert_eq!(file.read_at(&mut buffer, 3)?, 2);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_file(&self, path: &VfsPath, how: OpenHow) -> Result<VfsFile, Failure> {
+        let file = self.open_kept(path, how).doing("open", path)?;
+        if how.content == Content::Truncate {
+            file.set_len(0)?;
         }
-        let (parent, name) = self.drive(path)?.parent(path.rest())?;
-        parent.check_replaceable(name)?;
-        let mut staged: StagedFile<'_> = self.staging.file()?;
-        fill(staged.file()?)?;
-        staged.file()?.sync_all()?;
-        staged.place(&parent, name)?;
-        parent.sync()
+        Ok(file)
     }
 
-    /// Writes at `offset`, which may lie beyond the end; returns the offset behind what was written.
-    pub fn write_at(&self, path: &VfsPath, offset: u64, bytes: &[u8], limits: &VfsLimits) -> Result<u64, Failure> {
+    /// Opens, and keeps what is in the file: cutting it is counted in [`VfsFile::set_len`].
+    fn open_kept(&self, path: &VfsPath, how: OpenHow) -> io::Result<VfsFile> {
+        not_a_drive(path)?;
+        if how.content == Content::Truncate && !how.access.writes() {
+            return Err(rustix::io::Errno::INVAL.into());
+        }
+        let ledger = self.ledger(path);
+        let existing = OpenHow { create: Create::Never, content: Content::Keep, ..how };
+        if how.create != Create::New {
+            let _names = ledger.look();
+            match self.storage.open(path.segments(), existing) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && how.create == Create::IfMissing => {}
+                opened => return VfsFile::new(opened?, path, &ledger),
+            }
+        }
+        let _names = ledger.change()?;
+        let room = ledger.reserve(Usage { bytes: 0, files: 1 });
+        if room.is_err() && self.storage.metadata(path.segments()).is_ok() {
+            // There is something after all, and nothing to be made.
+            return match how.create {
+                Create::New => Err(rustix::io::Errno::EXIST.into()),
+                _ => VfsFile::new(self.storage.open(path.segments(), existing)?, path, &ledger),
+            };
+        }
+        let room = room?;
+        match self.storage.open(path.segments(), OpenHow { create: Create::New, ..existing }) {
+            // Another request made it since.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && how.create == Create::IfMissing => {
+                VfsFile::new(self.storage.open(path.segments(), existing)?, path, &ledger)
+            }
+            opened => {
+                let opened = opened?;
+                room.keep_all();
+                VfsFile::new(opened, path, &ledger)
+            }
+        }
+    }
+}
+
+/// An open file, whose growth counts for the package in whose drive it was opened.
+#[derive(Debug)]
+pub struct VfsFile {
+    stored: Box<dyn StoredFile>,
+    identity: Identity,
+    shared: Arc<OpenFile>,
+    ledger: Arc<Ledger>,
+    path: VfsPath,
+}
+
+impl VfsFile {
+    /// The caller holds [`Ledger::look`] or more since before the file was opened.
+    fn new(stored: Box<dyn StoredFile>, path: &VfsPath, ledger: &Arc<Ledger>) -> io::Result<Self> {
+        let identity = stored.metadata()?.identity;
+        let shared = ledger.opened(identity);
+        Ok(Self { stored, identity, shared, ledger: Arc::clone(ledger), path: path.clone() })
+    }
+
+    pub(crate) fn stored(&self) -> &dyn StoredFile {
+        &*self.stored
+    }
+
+    /// Where it was when it was opened.
+    pub fn path(&self) -> &VfsPath {
+        &self.path
+    }
+
+    /// Reads from `offset` on; less than asked for, at the end 0.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Failure> {
+        self.stored.read_at(buffer, offset).doing("read", &self.path)
+    }
+
+    /// Writes all of `bytes` at `offset`, which may lie beyond the end; returns the offset behind what was written.
+    pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<u64, Failure> {
         let write = || {
-            let end = end_within(offset, bytes, limits)?;
-            self.open_file(path, FileUse::Write)?.write_all_at(bytes, offset)?;
+            let end = self.end(offset, bytes.len())?;
+            // Writing nothing beyond the end does not extend the file.
+            let reaches = if bytes.is_empty() { 0 } else { end };
+            self.changing(|old| old.max(reaches), || self.stored.write_at(bytes, offset))?;
             Ok(end)
         };
-        write().doing("write", path)
+        write().doing("write", &self.path)
     }
 
-    /// Writes at the end of an existing file; returns its new length.
-    pub fn append(&self, path: &VfsPath, bytes: &[u8], limits: &VfsLimits) -> Result<u64, Failure> {
+    /// Writes all of `bytes` at the end; returns the length that the file has then.
+    pub fn append(&self, bytes: &[u8]) -> Result<u64, Failure> {
         let append = || {
-            let mut file = self.open_file(path, FileUse::Append)?;
-            end_within(file.metadata()?.len(), bytes, limits)?;
-            file.write_all(bytes)?;
-            Ok(file.metadata()?.len())
+            let _names = self.ledger.grow()?;
+            let _size = self.shared.lock_size();
+            let old = self.stored.metadata()?.len;
+            let end = self.end(old, bytes.len())?;
+            self.resized(old, end, || self.stored.append(bytes))?;
+            Ok(end)
         };
-        append().doing("append to", path)
+        append().doing("append to", &self.path)
     }
 
-    /// Makes what was written to the file durable.
-    pub fn sync(&self, path: &VfsPath) -> Result<(), Failure> {
-        self.open_file(path, FileUse::Write).and_then(|file| file.sync_all()).doing("sync", path)
-    }
-
-    /// The whole file.
-    pub fn read(&self, path: &VfsPath, limits: &VfsLimits) -> Result<Vec<u8>, Failure> {
-        self.read_from(path, 0, limits.read_bytes_max)
-    }
-
-    /// The file from `offset` to its end; nothing when `offset` lies beyond. Fails when that is more than `bytes_max`.
-    pub fn read_from(&self, path: &VfsPath, offset: u64, bytes_max: u64) -> Result<Vec<u8>, Failure> {
-        let read = || {
-            let mut file = self.open_file(path, FileUse::Read)?;
-            let length = file.metadata()?.len().saturating_sub(offset);
-            if length == 0 {
-                // Some file systems refuse to go to offsets where no file could ever end.
-                return Ok(Vec::new());
-            }
-            let too_large = || io::Error::from(Errno::FBIG);
-            if length > bytes_max {
-                return Err(too_large());
-            }
-            io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
-            let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|_| too_large())?);
-            // The file may grow while it is read.
-            file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
-            if bytes.len() as u64 > bytes_max { Err(too_large()) } else { Ok(bytes) }
-        };
-        read().doing("read", path)
-    }
-
-    /// Exactly `length` bytes from `offset`. What is announced is compared with the file before memory is taken.
-    pub fn read_exact(&self, path: &VfsPath, offset: u64, length: u64, limits: &VfsLimits) -> Result<Vec<u8>, Failure> {
-        let read = || {
-            let file = self.open_file(path, FileUse::Read)?;
-            if length > file.metadata()?.len().saturating_sub(offset) {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "failed to fill whole buffer"));
-            }
-            if length > limits.read_bytes_max {
-                return Err(Errno::FBIG.into());
-            }
-            let mut bytes = vec![0; usize::try_from(length).map_err(|_| Errno::FBIG)?];
-            file.read_exact_at(&mut bytes, offset)?;
-            Ok(bytes)
-        };
-        read().doing("read", path)
-    }
-
-    /// Length of a file.
-    pub fn len(&self, path: &VfsPath) -> Result<u64, Failure> {
-        let length = || Ok(self.open_file(path, FileUse::Read)?.metadata()?.len());
-        length().doing("look at", path)
-    }
-
-    /// Cuts a file or extends it with zeros.
-    pub fn set_len(&self, path: &VfsPath, length: u64, limits: &VfsLimits) -> Result<(), Failure> {
+    /// Cuts it or extends it with zeros.
+    pub fn set_len(&self, len: u64) -> Result<(), Failure> {
         let cut = || {
-            let file = self.open_file(path, FileUse::Write)?;
-            if length > limits.file_bytes_max { Err(Errno::FBIG.into()) } else { file.set_len(length) }
+            self.end(len, 0)?;
+            self.changing(|_| len, || self.stored.set_len(len))
         };
-        cut().doing("set the length of", path)
+        cut().doing("set the length of", &self.path)
     }
 
-    /// Removes a file.
-    pub fn remove_file(&self, path: &VfsPath) -> Result<(), Failure> {
-        let remove = || {
-            if path.is_drive() {
-                return Err(Errno::ISDIR.into());
-            }
-            let (parent, name) = self.drive(path)?.parent(path.rest())?;
-            parent.remove_file(name)
-        };
-        remove().doing("remove", path)
+    /// What is known of it.
+    pub fn metadata(&self) -> Result<Metadata, Failure> {
+        self.stored.metadata().doing("look at", &self.path)
     }
 
-    /// SHA-256 of the whole file, and its length.
-    pub fn hash(&self, path: &VfsPath) -> Result<([u8; 32], u64), Failure> {
-        self.open_file(path, FileUse::Read).and_then(|file| hash(&file)).doing("read", path)
+    /// Sets when it was read and written; `None` leaves a time as it is.
+    pub fn set_times(&self, accessed: Option<SystemTime>, modified: Option<SystemTime>) -> Result<(), Failure> {
+        self.stored.set_times(accessed, modified).doing("set the times of", &self.path)
+    }
+
+    /// Makes it durable: it survives a loss of power. What was written survives the end of the node without it.
+    pub fn sync(&self, what: SyncScope) -> Result<(), Failure> {
+        self.stored.sync(what).doing("sync", &self.path)
+    }
+
+    fn end(&self, offset: u64, len: usize) -> io::Result<u64> {
+        match offset.checked_add(len as u64) {
+            Some(end) if end <= self.ledger.limits().file_bytes_max => Ok(end),
+            _ => Err(OverLimit::file_bytes().into()),
+        }
+    }
+
+    /// Does what makes `new_len` of the length.
+    fn changing(&self, new_len: impl FnOnce(u64) -> u64, change: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let _names = self.ledger.grow()?;
+        let _size = self.shared.lock_size();
+        let old = self.stored.metadata()?.len;
+        self.resized(old, new_len(old), change)
+    }
+
+    /// Does what changes the length from `old` to `new`, and counts what came of it. The caller holds the locks.
+    fn resized(&self, old: u64, new: u64, change: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let room = Usage { bytes: new.saturating_sub(old), files: 0 };
+        let mut room = self.ledger.reserve(room)?;
+        let changed = change();
+        // What failed halfway has changed the length all the same.
+        let now = if changed.is_ok() { new } else { self.stored.metadata().map_or(new, |metadata| metadata.len) };
+        room.keep(Usage { bytes: now.saturating_sub(old), files: 0 });
+        self.ledger.credit(Usage { bytes: old.saturating_sub(now), files: 0 });
+        changed
     }
 }
 
-fn hash(mut file: &File) -> io::Result<([u8; 32], u64)> {
-    let mut context = Context::new(&SHA256);
-    let mut buffer = vec![0; COPY_BUFFER_BYTES];
-    let mut length: u64 = 0;
-    loop {
-        let read = match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        context.update(buffer.get(..read).unwrap_or_default());
-        length = length.saturating_add(read as u64);
-    }
-    let digest = <[u8; 32]>::try_from(context.finish().as_ref()).map_err(io::Error::other)?;
-    Ok((digest, length))
-}
-
-fn end_within(offset: u64, bytes: &[u8], limits: &VfsLimits) -> io::Result<u64> {
-    match offset.checked_add(bytes.len() as u64) {
-        Some(end) if end <= limits.file_bytes_max => Ok(end),
-        _ => Err(Errno::FBIG.into()),
+impl Drop for VfsFile {
+    fn drop(&mut self) {
+        self.ledger.closing(self.identity, || self.stored.metadata().map_or(0, |metadata| metadata.len));
     }
 }

@@ -1,9 +1,19 @@
 //! Every bound of the vfs, in one place. Reaching one gives an error to whoever caused it.
 
-/// Bounds of the vfs.
-#[derive(Clone, Debug, serde::Deserialize)]
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wharf_types::PackageId;
+
+/// Bounds of the vfs. In `wharf.toml` they are the table `[vfs_limits]`, by the same names;
+/// `[packages."<package>:<publisher>".vfs_limits]` has others for the drives of one package.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VfsLimits {
+    /// Bytes in the files of one package, in all its drives together.
+    pub package_bytes_max: u64,
+    /// Files and folders of one package.
+    pub package_files_max: u64,
     /// Bytes in one file.
     pub file_bytes_max: u64,
     /// Bytes that one answer carries.
@@ -26,9 +36,16 @@ pub struct VfsLimits {
     pub workers_max: usize,
 }
 
+impl VfsLimits {
+    /// Those that hold for the node as a whole, so that a package cannot have others.
+    pub const NODE_WIDE: &[&str] = &["process_cursors_max", "cursors_max", "workers_max"];
+}
+
 impl Default for VfsLimits {
     fn default() -> Self {
         Self {
+            package_bytes_max: 16 << 30,
+            package_files_max: 1_000_000,
             file_bytes_max: 4 << 30,
             read_bytes_max: 256 << 20,
             text_bytes_max: 8 << 20,
@@ -40,5 +57,31 @@ impl Default for VfsLimits {
             cursors_max: 16_384,
             workers_max: 16,
         }
+    }
+}
+
+/// The bounds of the node, and of packages that have others.
+#[derive(Clone, Debug, Default)]
+pub struct VfsSettings {
+    pub(crate) limits: Arc<VfsLimits>,
+    packages: HashMap<PackageId, Arc<VfsLimits>>,
+}
+
+impl VfsSettings {
+    /// The bounds of the node with exceptions for packages.
+    pub fn new(limits: VfsLimits, packages: impl IntoIterator<Item = (PackageId, VfsLimits)>) -> Self {
+        let packages = packages.into_iter().map(|(package, limits)| (package, Arc::new(limits))).collect();
+        Self { limits: Arc::new(limits), packages }
+    }
+
+    /// Those of one package.
+    pub(crate) fn of(&self, package: &PackageId) -> Arc<VfsLimits> {
+        Arc::clone(self.packages.get(package).unwrap_or(&self.limits))
+    }
+}
+
+impl From<VfsLimits> for VfsSettings {
+    fn from(limits: VfsLimits) -> Self {
+        Self::new(limits, [])
     }
 }

@@ -9,7 +9,6 @@ use wharf_types::vfs::{VfsAction, VfsError, VfsRequest, VfsResponse};
 
 use crate::access::{Holder, Need, drive_params, need};
 use crate::core::Vfs;
-use crate::limits::VfsLimits;
 use crate::path::VfsPath;
 use crate::perform::{Desk, Performed, parse};
 
@@ -30,9 +29,9 @@ enum Place {
 
 impl VfsModule {
     /// The module on top of `vfs`.
-    pub fn new(vfs: Arc<Vfs>, limits: VfsLimits) -> Self {
-        let workers = Arc::new(Semaphore::new(limits.workers_max));
-        Self { desk: Arc::new(Desk::new(vfs, limits)), workers }
+    pub fn new(vfs: Arc<Vfs>) -> Self {
+        let workers = Arc::new(Semaphore::new(vfs.limits().workers_max));
+        Self { desk: Arc::new(Desk::new(vfs)), workers }
     }
 
     async fn answer(&self, caller: &Caller, request: VfsRequest, blob: Option<Blob>) -> Performed {

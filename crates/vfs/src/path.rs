@@ -97,6 +97,12 @@ impl VfsPath {
         self.rest().is_empty()
     }
 
+    /// The place that is `way` further down.
+    pub(crate) fn below(&self, way: &[Segment]) -> Self {
+        let segments = self.segments.iter().chain(way).cloned().collect();
+        Self { package: self.package.clone(), segments }
+    }
+
     /// The way down from the root of the vfs.
     pub(crate) fn segments(&self) -> &[Segment] {
         &self.segments

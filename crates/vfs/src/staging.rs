@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wharf_types::vfs::FileType;
 
-use crate::beneath::{FileUse, Folder};
+use crate::beneath::{Folder, Shed};
 use crate::path::Segment;
+use crate::storage::{Access, Create, Metadata, OpenHow};
 
 /// Name of the staging folder. Has no `:`, so it is not a package.
 const NAME: &str = ".staging";
@@ -35,12 +36,12 @@ impl Staging {
     /// Removes what a crash left behind. New names must not meet old ones: numbering begins above all of them.
     fn clean(&self) -> io::Result<()> {
         let left = self.folder.entries(usize::MAX)?;
-        let highest = left.iter().filter_map(|(name, _)| name.parse::<u64>().ok()).max();
+        let highest = left.iter().filter_map(|entry| entry.name.parse::<u64>().ok()).max();
         self.next.store(highest.map_or(0, |number| number.saturating_add(1)), Ordering::Relaxed);
-        for (name, kind) in left {
-            let name = Segment::internal(name);
-            match kind {
-                FileType::Directory => self.remove_tree(name)?,
+        for entry in left {
+            let name = Segment::internal(entry.name);
+            match entry.kind {
+                FileType::Directory => self.remove_tree(name, &mut |_| {})?,
                 _ => self.folder.remove_file(&name)?,
             }
         }
@@ -52,36 +53,47 @@ impl Staging {
     }
 
     /// A new file that nobody sees.
-    pub(crate) fn file(&self) -> io::Result<StagedFile<'_>> {
+    pub(crate) fn file(&self) -> io::Result<Staged<'_>> {
         let name = self.next_name();
-        let file = self.folder.file(std::slice::from_ref(&name), FileUse::CreateNew)?;
-        Ok(StagedFile { staging: self, name, file: Some(file) })
+        let how = OpenHow { access: Access::ReadWrite, create: Create::New, ..OpenHow::WRITE };
+        let file = self.folder.file(std::slice::from_ref(&name), how)?;
+        Ok(Staged { staging: self, name, file: Some(file) })
     }
 
-    /// Takes the folder `name` with all in it out of `parent`, at once, and then removes it at leisure.
-    pub(crate) fn discard(&self, parent: &Folder, name: &Segment) -> io::Result<()> {
+    /// Takes what is called `name` out of `parent`, at once; returns what it is called here.
+    pub(crate) fn take(&self, parent: &Folder, name: &Segment) -> io::Result<Segment> {
         let staged = self.next_name();
         parent.rename(name, &self.folder, &staged)?;
-        if self.folder.kind(&staged)? != Some(FileType::Directory) {
-            // Someone replaced the folder in between. Whatever it is, it was at that name, and goes.
-            return self.folder.remove_file(&staged);
-        }
-        self.remove_tree(staged)
+        Ok(staged)
     }
 
-    fn remove_tree(&self, name: Segment) -> io::Result<()> {
+    /// Removes what was taken.
+    pub(crate) fn remove(&self, name: Segment, gone: &mut dyn FnMut(&Metadata)) -> io::Result<()> {
+        let names = std::slice::from_ref(&name);
+        match self.folder.kind(&name)? {
+            Some(FileType::Directory) => {
+                gone(&self.folder.metadata(names)?);
+                self.remove_tree(name, gone)
+            }
+            // Someone replaced the folder before it was taken. Whatever it is, it was at that name, and goes.
+            _ => self.folder.remove_file(&name),
+        }
+    }
+
+    fn remove_tree(&self, name: Segment, gone: &mut dyn FnMut(&Metadata)) -> io::Result<()> {
         let mut pending = vec![name];
         while let Some(name) = pending.pop() {
             let folder = self.folder.folder(std::slice::from_ref(&name))?;
             loop {
-                let gone = folder.shed(&self.folder, || {
+                let next_name = || {
                     let name = self.next_name();
                     pending.push(name.clone());
                     name
-                })?;
+                };
+                let shed = folder.shed(&self.folder, next_name, gone)?;
                 match self.folder.remove_folder(&name) {
                     // A listing that changes under the reader may skip entries; they come in the next pass.
-                    Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && gone > 0 => {}
+                    Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && shed == Shed::Something => {}
                     result => break result?,
                 }
             }
@@ -92,14 +104,14 @@ impl Staging {
 
 /// A file that nobody sees. Goes away with this value unless it was placed.
 #[derive(Debug)]
-pub(crate) struct StagedFile<'a> {
+pub(crate) struct Staged<'a> {
     staging: &'a Staging,
     name: Segment,
     /// `None` once it is closed.
     file: Option<File>,
 }
 
-impl StagedFile<'_> {
+impl Staged<'_> {
     /// The open file.
     pub(crate) fn file(&mut self) -> io::Result<&mut File> {
         self.file.as_mut().ok_or_else(|| io::Error::other("the staged file is closed"))
@@ -119,7 +131,7 @@ impl StagedFile<'_> {
     }
 }
 
-impl Drop for StagedFile<'_> {
+impl Drop for Staged<'_> {
     fn drop(&mut self) {
         let placed = self.name.as_str().is_empty();
         if !placed && let Err(error) = self.staging.folder.remove_file(&self.name) {

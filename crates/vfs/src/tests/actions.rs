@@ -217,14 +217,12 @@ fn a_drive_comes_and_goes() {
     let files = Fixture::new();
     files.ok("", VfsAction::CreateDrive, None);
     files.ok("a/b", VfsAction::CreateDirAll, None);
-    let DirEntry { path: package, file_type } =
-        files.vfs().packages(&files.desk.limits).unwrap().into_iter().next().unwrap();
-    assert_eq!((package.as_str(), file_type), ("files:sys", FileType::Directory));
+    assert_eq!(files.vfs().packages().unwrap(), [path("").package().clone()]);
     files.ok("", VfsAction::RemoveDirAll, None);
     assert_eq!(files.error("", VfsAction::ReadDir, None), io_error(NOT_FOUND));
     files.vfs().remove_package(path("").package()).unwrap();
     files.vfs().remove_package(path("").package()).unwrap();
-    assert_eq!(files.vfs().packages(&files.desk.limits).unwrap(), []);
+    assert_eq!(files.vfs().packages().unwrap(), []);
 }
 
 #[test]
@@ -287,10 +285,10 @@ fn what_a_crash_left_behind_goes_at_the_next_start() {
     std::fs::create_dir_all(staging.join("7/x/y")).unwrap();
     std::fs::write(staging.join("7/x/file"), "half").unwrap();
     std::fs::write(staging.join("8"), "half").unwrap();
-    let again = Vfs::open(files.home.path().join("vfs")).unwrap();
+    let again = Vfs::open(files.home.path().join("vfs"), VfsLimits::default()).unwrap();
     assert_eq!(files.staged(), 0);
-    assert_eq!(again.read(&path("a"), &files.desk.limits).unwrap(), b"kept");
-    again.write(&path("a"), b"new", &files.desk.limits).unwrap();
+    assert_eq!(again.read(&path("a")).unwrap(), b"kept");
+    again.write(&path("a"), b"new").unwrap();
 }
 
 #[test]

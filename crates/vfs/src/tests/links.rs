@@ -180,7 +180,7 @@ fn s12_a_folder_that_becomes_a_link_at_the_wrong_moment() {
             let _ = files.perform("d/file", VfsAction::Write, Some(b"mine"));
             let _ = files.perform("d/file", VfsAction::CreateFile, None);
             let _ = files.perform("d/file", VfsAction::Append, Some(b"mine"));
-            if let Ok(bytes) = files.vfs().read(&path("d/file"), &files.desk.limits) {
+            if let Ok(bytes) = files.vfs().read(&path("d/file")) {
                 assert_ne!(bytes, SECRET.as_bytes());
             }
             let _ = files.perform("d/folder/x/y", VfsAction::CreateDirAll, None);

@@ -69,7 +69,7 @@ struct World {
 impl World {
     fn new(limits: Limits) -> Self {
         let home = TempDir::new().unwrap();
-        let vfs = Vfs::open(home.path().join("vfs")).unwrap();
+        let vfs = Vfs::open(home.path().join("vfs"), VfsLimits::default()).unwrap();
         let kernel = Kernel::new(Parts {
             node: "a.os".parse().unwrap(),
             authority: Authority::from_seed(&[1; 32]).unwrap(),
@@ -78,7 +78,7 @@ impl World {
             launcher: Arc::new(Nothing),
             stop: CancellationToken::new(),
         });
-        kernel.start_module(VfsModule::new(Arc::clone(&vfs), VfsLimits::default()));
+        kernel.start_module(VfsModule::new(Arc::clone(&vfs)));
         let client = kernel.start_module(Client);
         Self { kernel, client, vfs, _home: home }
     }
@@ -147,10 +147,9 @@ async fn answers_carry_bytes_media_type_and_metadata() {
 #[tokio::test]
 async fn other_packages_files_need_the_capability_for_what_is_done() {
     let world = World::new(Limits::default());
-    let limits = VfsLimits::default();
     world.vfs.create_drive(&"/files:sys/d".parse().unwrap()).unwrap();
     world.vfs.create_drive(&"/distro:sys/d".parse().unwrap()).unwrap();
-    world.vfs.write(&"/files:sys/d/x".parse().unwrap(), b"x", &limits).unwrap();
+    world.vfs.write(&"/files:sys/d/x".parse().unwrap(), b"x").unwrap();
     let read = || world.ask("/files:sys/d/x", json!("Len"), None);
     let write = || world.ask("/files:sys/d/x", json!("Write"), Some(b"y"));
     let take = || world.ask("/files:sys/d/x", json!({"Rename": {"new_path": "/distro:sys/d/x"}}), None);
@@ -207,10 +206,9 @@ async fn requests_of_one_process_are_done_in_order() {
 #[tokio::test]
 async fn components_are_read_from_drives_only() {
     let world = World::new(Limits::default());
-    let limits = VfsLimits::default();
     world.vfs.create_drive(&"/app:sys/pkg".parse().unwrap()).unwrap();
-    world.vfs.write(&"/app:sys/pkg/app.wasm".parse().unwrap(), b"wasm", &limits).unwrap();
-    let source = DriveSource::new(Arc::clone(&world.vfs), limits);
+    world.vfs.write(&"/app:sys/pkg/app.wasm".parse().unwrap(), b"wasm").unwrap();
+    let source = DriveSource::new(Arc::clone(&world.vfs));
     for handle in ["/app:sys/pkg/app.wasm", "app:sys/pkg/app.wasm"] {
         assert_eq!(source.read(handle).await.unwrap(), b"wasm");
     }

@@ -42,10 +42,10 @@ impl Fixture {
 
     fn with(limits: VfsLimits) -> Self {
         let home = TempDir::new().unwrap();
-        let vfs = Vfs::open(home.path().join("vfs")).unwrap();
+        let vfs = Vfs::open(home.path().join("vfs"), limits).unwrap();
         vfs.create_drive(&path("")).unwrap();
         let process = ProcessId::new("main", "files", "sys").unwrap();
-        Self { desk: Desk::new(vfs, limits), process, home }
+        Self { desk: Desk::new(vfs), process, home }
     }
 
     fn vfs(&self) -> &Arc<Vfs> {
@@ -61,7 +61,7 @@ impl Fixture {
     }
 
     fn read(&self, rest: &str) -> Vec<u8> {
-        self.vfs().read(&path(rest), &self.desk.limits).unwrap()
+        self.vfs().read(&path(rest)).unwrap()
     }
 
     fn error(&self, rest: &str, action: VfsAction, blob: Option<&[u8]>) -> VfsError {
@@ -71,9 +71,9 @@ impl Fixture {
     /// Names in a folder of the drive, those of its sub-folders included.
     fn tree(&self, rest: &str) -> Vec<String> {
         let mut names = Vec::new();
-        for entry in self.vfs().read_dir(&path(rest), &self.desk.limits).unwrap() {
-            let below = entry.path.strip_prefix("files:sys/drive/").unwrap().to_owned();
-            if entry.file_type == wharf_types::vfs::FileType::Directory {
+        for entry in self.vfs().list(&path(rest)).unwrap() {
+            let below = if rest.is_empty() { entry.name } else { format!("{rest}/{}", entry.name) };
+            if entry.kind == wharf_types::vfs::FileType::Directory {
                 names.extend(self.tree(&below));
             }
             names.push(below);

@@ -1,0 +1,158 @@
+//! Whole files of the storage core: read, replaced and copied in one go.
+
+use std::io;
+
+use ring::digest::{Context, SHA256};
+use rustix::io::Errno;
+
+use crate::core::{Vfs, not_a_drive};
+use crate::error::{Doing, Failure, OverLimit};
+use crate::file::VfsFile;
+use crate::path::VfsPath;
+use crate::storage::{OpenHow, StagedFile, Usage};
+
+/// How much of a file is in memory at a time when nobody needs all of it.
+const CHUNK_BYTES: usize = 64 << 10;
+
+impl Vfs {
+    /// Replaces or makes a whole file. Whatever ends the node leaves the old one or the new one.
+    pub fn write(&self, path: &VfsPath, bytes: &[u8]) -> Result<(), Failure> {
+        let write = || self.replace(path, bytes.len() as u64, |staged| staged.write_all(bytes));
+        write().doing("write", path)
+    }
+
+    /// Copies a file; as with [`Vfs::write`], what was at `to` is replaced whole or not at all.
+    pub fn copy(&self, from: &VfsPath, to: &VfsPath) -> Result<(), Failure> {
+        let source = self.open_file(from, OpenHow::READ)?;
+        let len = source.metadata()?.len;
+        let fill = |staged: &mut dyn StagedFile| source.each_chunk(len, |chunk| staged.write_all(chunk));
+        self.replace(to, len, fill).doing("copy a file to", to)
+    }
+
+    /// Puts a new file of `len` bytes, which `fill` writes, at `path`.
+    fn replace(
+        &self,
+        path: &VfsPath,
+        len: u64,
+        fill: impl FnOnce(&mut dyn StagedFile) -> io::Result<()>,
+    ) -> io::Result<()> {
+        not_a_drive(path)?;
+        let ledger = self.ledger(path);
+        if len > ledger.limits().file_bytes_max {
+            return Err(OverLimit::file_bytes().into());
+        }
+        // Looked at first, so that what has no room is not written at all, and settled when nothing changes any more.
+        drop(ledger.grow()?);
+        let room = Usage { bytes: len, files: 1 };
+        let replaced = || self.storage.metadata(path.segments()).ok();
+        drop(ledger.reserve_in_place_of(room, replaced().as_ref())?);
+        let mut staged = self.storage.stage()?;
+        fill(&mut *staged)?;
+        let _names = ledger.change()?;
+        let room = ledger.reserve_in_place_of(room, replaced().as_ref())?;
+        self.replace_by(&ledger, path, || {
+            staged.place(path.segments())?;
+            room.keep_all();
+            Ok(())
+        })
+    }
+
+    /// The whole file. Fails when it is larger than one answer may be.
+    pub fn read(&self, path: &VfsPath) -> Result<Vec<u8>, Failure> {
+        let file = self.open_file(path, OpenHow::READ)?;
+        file.read_to_end(0, self.ledger(path).limits().read_bytes_max)
+    }
+
+    /// SHA-256 of the whole file, and its length.
+    pub fn hash(&self, path: &VfsPath) -> Result<([u8; 32], u64), Failure> {
+        let file = self.open_file(path, OpenHow::READ)?;
+        let mut context = Context::new(&SHA256);
+        let mut len: u64 = 0;
+        let hash = || {
+            file.each_chunk(u64::MAX, |chunk| {
+                context.update(chunk);
+                len = len.saturating_add(chunk.len() as u64);
+                Ok(())
+            })?;
+            <[u8; 32]>::try_from(context.finish().as_ref()).map_err(io::Error::other)
+        };
+        hash().doing("read", path).map(|hash| (hash, len))
+    }
+}
+
+impl VfsFile {
+    /// The file from `offset` to its end; nothing when `offset` lies beyond. Fails when that is more than `bytes_max`.
+    pub fn read_to_end(&self, offset: u64, bytes_max: u64) -> Result<Vec<u8>, Failure> {
+        let read = || {
+            let len = self.stored().metadata()?.len.saturating_sub(offset);
+            if len > bytes_max {
+                return Err(Errno::FBIG.into());
+            }
+            // One byte of room beyond the end shows that it is the end, without another allocation.
+            let mut bytes = Vec::new();
+            let mut room = usize::try_from(len.saturating_add(1)).map_err(|_| Errno::FBIG)?;
+            loop {
+                let start = bytes.len();
+                bytes.try_reserve_exact(room).map_err(|_| io::Error::from(Errno::NOMEM))?;
+                bytes.resize(start.saturating_add(room), 0);
+                let buffer = bytes.get_mut(start..).unwrap_or_default();
+                let read = self.fill(buffer, offset.saturating_add(start as u64))?;
+                bytes.truncate(start.saturating_add(read));
+                if bytes.len() as u64 > bytes_max {
+                    return Err(Errno::FBIG.into());
+                }
+                if read < room {
+                    return Ok(bytes);
+                }
+                // It grows while it is read.
+                room = CHUNK_BYTES;
+            }
+        };
+        read().doing("read", self.path())
+    }
+
+    /// Exactly `len` bytes from `offset`. What is announced is compared with the file before memory is taken.
+    pub fn read_exact(&self, offset: u64, len: u64, bytes_max: u64) -> Result<Vec<u8>, Failure> {
+        let read = || {
+            let too_short = || io::Error::new(io::ErrorKind::UnexpectedEof, "failed to fill whole buffer");
+            if len > self.stored().metadata()?.len.saturating_sub(offset) {
+                return Err(too_short());
+            }
+            if len > bytes_max {
+                return Err(Errno::FBIG.into());
+            }
+            let mut bytes = vec![0; usize::try_from(len).map_err(|_| Errno::FBIG)?];
+            let read = self.fill(&mut bytes, offset)?;
+            if read < bytes.len() { Err(too_short()) } else { Ok(bytes) }
+        };
+        read().doing("read", self.path())
+    }
+
+    /// Reads until the buffer is full or the file ends.
+    fn fill(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut filled: usize = 0;
+        while let Some(left) = buffer.get_mut(filled..).filter(|left| !left.is_empty()) {
+            match self.stored().read_at(left, offset.saturating_add(filled as u64))? {
+                0 => break,
+                read => filled = filled.saturating_add(read),
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Shows the first `len` bytes, or as many as there are, chunk by chunk.
+    fn each_chunk(&self, len: u64, mut visit: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut buffer = vec![0; CHUNK_BYTES];
+        let mut offset: u64 = 0;
+        while offset < len {
+            let most = usize::try_from(len - offset).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+            let read = self.fill(buffer.get_mut(..most).unwrap_or_default(), offset)?;
+            visit(buffer.get(..read).unwrap_or_default())?;
+            if read < most {
+                break;
+            }
+            offset = offset.saturating_add(read as u64);
+        }
+        Ok(())
+    }
+}
