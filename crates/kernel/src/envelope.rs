@@ -101,6 +101,16 @@ impl ReplyPath {
     pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
         &self.0
     }
+
+    /// Waits until that life of the process is over.
+    pub async fn ended(&self) {
+        self.0.closed().await;
+    }
+
+    /// Whether that life of the process is over.
+    pub fn has_ended(&self) -> bool {
+        self.0.is_closed()
+    }
 }
 
 impl PartialEq for ReplyPath {

@@ -68,6 +68,8 @@ limits! {
     PackageFiles = "package_files_max",
     /// A file was to be too large.
     FileBytes = "file_bytes_max",
+    /// A process was in the middle of too many files.
+    ProcessCursors = "process_cursors_max",
     /// A guest was refused memory.
     MemoryBytes = "memory_bytes_max",
     /// A guest was refused table elements.

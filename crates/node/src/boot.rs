@@ -25,6 +25,7 @@ use wharf_store::{KernelStore, OpenError, Snapshots, StateModule};
 use wharf_vfs::{DriveSource, Vfs, VfsModule, VfsSettings};
 
 use crate::args::Args;
+use crate::drives::WithDrives;
 use crate::exit::Stopped;
 use crate::home::{self, Taken};
 use crate::settings::{HttpAt, Settings};
@@ -101,7 +102,7 @@ impl Node {
             authority: Authority::from_seed(&taken.seed).map_err(|error| Stopped::HomeUnusable(error.to_string()))?,
             limits: LimitBook::new(settings.limits.clone(), settings.package_limits.clone()),
             persistence: Arc::<KernelStore>::clone(&store),
-            launcher: Arc::new(runtime),
+            launcher: Arc::new(WithDrives::new(runtime, Arc::clone(&vfs))),
             stop: stop.clone(),
         });
         let server = HttpServer::new(settings.http_limits.clone());

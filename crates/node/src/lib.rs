@@ -11,6 +11,7 @@
 pub mod args;
 pub mod boot;
 pub mod bundled;
+mod drives;
 pub mod exit;
 pub mod home;
 mod lines;

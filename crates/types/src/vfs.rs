@@ -81,6 +81,20 @@ pub enum VfsAction {
     SetLen(u64),
     /// SHA-256 of the whole file.
     Hash,
+    /// Make an empty file; fails when there is anything at the path. An addition of Wharf's, like all below.
+    CreateNew,
+    /// At most this many bytes from an offset, as blob; fewer only at the end of the file. No cursor has to do with it.
+    ReadAt {
+        /// From where, in bytes.
+        offset: u64,
+        /// How many at most.
+        length: u64,
+    },
+    /// Write the blob at an offset. No cursor has to do with it.
+    WriteAt {
+        /// Where, in bytes.
+        offset: u64,
+    },
 }
 
 /// Where a cursor moves to.

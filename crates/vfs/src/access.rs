@@ -25,6 +25,7 @@ pub(crate) fn need(action: &VfsAction) -> Need {
         | VfsAction::ReadDir
         | VfsAction::ReadToEnd
         | VfsAction::ReadExact { .. }
+        | VfsAction::ReadAt { .. }
         | VfsAction::ReadToString
         | VfsAction::Seek(_)
         | VfsAction::Metadata
@@ -34,10 +35,12 @@ pub(crate) fn need(action: &VfsAction) -> Need {
         | VfsAction::CreateDir
         | VfsAction::CreateDirAll
         | VfsAction::CreateFile
+        | VfsAction::CreateNew
         | VfsAction::OpenFile { .. }
         | VfsAction::CloseFile
         | VfsAction::Write
         | VfsAction::WriteAll
+        | VfsAction::WriteAt { .. }
         | VfsAction::Append
         | VfsAction::SyncAll
         | VfsAction::RemoveFile

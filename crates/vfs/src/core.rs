@@ -64,6 +64,12 @@ impl Vfs {
         self.make_folders(path.package(), path.drive_segments()).doing("create the drive of", path)
     }
 
+    /// Makes the drives that every package has: `pkg`, with what was installed, and `tmp`, where its processes may put
+    /// what they like. Nothing is removed from either.
+    pub fn create_package_drives(&self, package: &PackageId) -> Result<(), Failure> {
+        ["pkg", "tmp"].into_iter().try_for_each(|drive| self.create_drive(&VfsPath::drive_of(package, drive)?))
+    }
+
     /// Makes a folder in an existing one.
     pub fn create_dir(&self, path: &VfsPath) -> Result<(), Failure> {
         let ledger = self.ledger(path);
@@ -153,7 +159,8 @@ impl Vfs {
             let _names = ledger.change()?;
             self.storage.detach(way)?
         };
-        detached.remove(&mut |gone| ledger.gone(gone))
+        // What could not be removed has no name any more, and goes at the next start: it is not the package's.
+        detached.remove(&mut |gone| ledger.gone(gone)).inspect_err(|_| ledger.forget())
     }
 
     /// Removes all drives of a package; nothing happens when it has none.

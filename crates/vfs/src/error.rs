@@ -97,14 +97,18 @@ pub(crate) struct OverLimit {
 }
 
 impl OverLimit {
+    pub(crate) fn new(limit: Limit, errno: Errno) -> Self {
+        Self { limit, errno }
+    }
+
     /// What a package may have on disk.
     pub(crate) fn quota(limit: Limit) -> Self {
-        Self { limit, errno: Errno::DQUOT }
+        Self::new(limit, Errno::DQUOT)
     }
 
     /// The size of one file.
     pub(crate) fn file_bytes() -> Self {
-        Self { limit: Limit::FileBytes, errno: Errno::FBIG }
+        Self::new(Limit::FileBytes, Errno::FBIG)
     }
 }
 
@@ -134,5 +138,30 @@ pub(crate) trait Doing<T> {
 impl<T> Doing<T> for io::Result<T> {
     fn doing(self, action: &'static str, path: &VfsPath) -> Result<T, Failure> {
         self.map_err(|source| Failure::Io { action, path: path.to_string(), source })
+    }
+}
+
+/// Why a request was refused: what the guest is told, and the limit that is to be counted.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) error: VfsError,
+    pub(crate) limit: Option<Limit>,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { error: failure.to_wire(), limit: failure.limit() }
+    }
+}
+
+impl From<VfsError> for Refused {
+    fn from(error: VfsError) -> Self {
+        Self { error, limit: None }
+    }
+}
+
+impl From<OverLimit> for Refused {
+    fn from(over: OverLimit) -> Self {
+        Self { error: VfsError::IOError(over.to_string()), limit: Some(over.limit) }
     }
 }

@@ -120,14 +120,19 @@ impl VfsFile {
         write().doing("write", &self.path)
     }
 
-    /// Writes all of `bytes` at the end; returns the length that the file has then.
+    /// Writes all of `bytes` at the end, or nothing; returns the length that the file has then.
     pub fn append(&self, bytes: &[u8]) -> Result<u64, Failure> {
         let append = || {
             let _names = self.ledger.grow()?;
             let _size = self.shared.lock_size();
             let old = self.stored.metadata()?.len;
             let end = self.end(old, bytes.len())?;
-            self.resized(old, end, || self.stored.append(bytes))?;
+            self.resized(old, end, || {
+                self.stored.append(bytes).inspect_err(|_| {
+                    // Half a line in a log is worse than none. Failing at that, too, is no other error.
+                    let _ = self.stored.set_len(old);
+                })
+            })?;
             Ok(end)
         };
         append().doing("append to", &self.path)

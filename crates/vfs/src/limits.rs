@@ -28,12 +28,26 @@ pub struct VfsLimits {
     pub zip_bytes_max: u64,
     /// Folders above a file within a zip.
     pub zip_depth_max: usize,
+    /// What an answered [`Write`](wharf_types::vfs::VfsAction::Write) survives. Not a bound, but settled in the same
+    /// place.
+    pub write_durability: Durability,
     /// Cursors of one process that stand elsewhere than at the start.
     pub process_cursors_max: usize,
     /// Cursors of all processes together.
     pub cursors_max: usize,
     /// Requests that use the disk at the same time.
     pub workers_max: usize,
+}
+
+/// What an acknowledged write survives. Whatever it is, the file is the old one or the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// The end of the node, however it ends. After a loss of power, what was written in the last seconds may be missing,
+    /// unless it was synced.
+    Process,
+    /// A loss of power, too. Each write waits for the disk.
+    Power,
 }
 
 impl VfsLimits {
@@ -53,8 +67,9 @@ impl Default for VfsLimits {
             zip_entries_max: 20_000,
             zip_bytes_max: 1 << 30,
             zip_depth_max: 64,
-            process_cursors_max: 256,
-            cursors_max: 16_384,
+            write_durability: Durability::Process,
+            process_cursors_max: 4_096,
+            cursors_max: 65_536,
             workers_max: 16,
         }
     }

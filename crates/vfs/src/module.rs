@@ -9,6 +9,7 @@ use wharf_types::vfs::{VfsAction, VfsError, VfsRequest, VfsResponse};
 
 use crate::access::{Holder, Need, drive_params, need};
 use crate::core::Vfs;
+use crate::cursor::Who;
 use crate::path::VfsPath;
 use crate::perform::{Desk, Performed, parse};
 
@@ -49,10 +50,11 @@ impl VfsModule {
         // The kernel needs no capabilities.
         let grants = action == VfsAction::CreateDrive && !is_kernel;
         let granted = grants.then(|| [Need::Read, Need::Write].map(|need| drive_params(need, &path)).to_vec());
+        let who = Who { process, life: Some(caller.life().clone()) };
         let performed = self
             .on_disk(move |desk| {
                 let bytes = blob.as_ref().map(|blob| blob.bytes.as_slice());
-                desk.perform(&process, &path, action, bytes)
+                desk.perform(&who, &path, action, bytes)
             })
             .await?;
         if let Some(params) = granted {
@@ -73,7 +75,7 @@ impl VfsModule {
         });
         worker.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a vfs request did not finish");
-            Err(internal())
+            Err(internal().into())
         })
     }
 }
@@ -116,7 +118,12 @@ impl RuntimeModule for VfsModule {
         match self.answer(&caller, request, blob).await {
             Ok((response, Some(bytes))) => Answer::ReplyWithBlob(response, Blob::new(Some(BLOB_MIME), bytes)),
             Ok((response, None)) => Answer::Reply(response),
-            Err(error) => Answer::Reply(VfsResponse::Err(error)),
+            Err(refused) => {
+                if let Some(limit) = refused.limit {
+                    caller.kernel().hit(caller.source().process(), limit);
+                }
+                Answer::Reply(VfsResponse::Err(refused.error))
+            }
         }
     }
 

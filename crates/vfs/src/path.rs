@@ -103,6 +103,11 @@ impl VfsPath {
         Self { package: self.package.clone(), segments }
     }
 
+    /// Whether it is `folder`, or somewhere in it.
+    pub(crate) fn is_below(&self, folder: &Self) -> bool {
+        self.segments.starts_with(&folder.segments)
+    }
+
     /// The way down from the root of the vfs.
     pub(crate) fn segments(&self) -> &[Segment] {
         &self.segments

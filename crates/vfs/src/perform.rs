@@ -3,19 +3,20 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::io::Errno;
+use wharf_types::PackageId;
 use wharf_types::vfs::{DirEntry, FileMetadata, FileType, SeekFrom, VfsAction, VfsError, VfsResponse};
-use wharf_types::{PackageId, ProcessId};
 
 use crate::core::Vfs;
-use crate::cursor::Cursors;
-use crate::error::{Doing, Failure};
+use crate::cursor::{Cursors, Stand, Who};
+use crate::error::{Doing, Failure, Refused};
 use crate::file::VfsFile;
 use crate::limits::VfsLimits;
 use crate::path::VfsPath;
-use crate::storage::{Access, Content, Create, Entry, OpenHow, SyncScope};
+use crate::storage::{Access, Content, Create, Entry, OpenHow};
 
 /// What came of an action: the response, and the bytes beside it.
-pub(crate) type Performed = Result<(VfsResponse, Option<Vec<u8>>), VfsError>;
+pub(crate) type Performed = Result<(VfsResponse, Option<Vec<u8>>), Refused>;
 
 /// The core, with the cursors of those who use it by message.
 #[derive(Debug)]
@@ -34,61 +35,68 @@ impl Desk {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what `process` asked and may do. Blocks on the disk.
-    pub(crate) fn perform(
-        &self,
-        process: &ProcessId,
-        path: &VfsPath,
-        action: VfsAction,
-        blob: Option<&[u8]>,
-    ) -> Performed {
-        let at = At { desk: self, process, path };
+    /// Does what a process asked and may do. Blocks on the disk.
+    pub(crate) fn perform(&self, who: &Who, path: &VfsPath, action: VfsAction, blob: Option<&[u8]>) -> Performed {
+        let at = At { desk: self, who, path };
         let blob = || blob.ok_or(VfsError::NoBlob);
         let vfs = &self.vfs;
-        let done = match action {
-            VfsAction::CreateDrive => vfs.create_drive(path),
-            VfsAction::CreateDir => vfs.create_dir(path),
-            VfsAction::CreateDirAll => vfs.create_dir_all(path),
-            VfsAction::RemoveDir => vfs.remove_dir(path),
-            VfsAction::RemoveDirAll => vfs.remove_dir_all(path),
-            VfsAction::CreateFile => {
-                let how = OpenHow { create: Create::IfMissing, content: Content::Truncate, ..OpenHow::READ_WRITE };
-                vfs.open_file(path, how).map(|_| at.forget())
+        match action {
+            VfsAction::CreateDrive => vfs.create_drive(path)?,
+            VfsAction::CreateDir => vfs.create_dir(path)?,
+            VfsAction::CreateDirAll => vfs.create_dir_all(path)?,
+            VfsAction::RemoveDir => vfs.remove_dir(path)?,
+            VfsAction::RemoveDirAll => {
+                vfs.remove_dir_all(path)?;
+                self.cursors().forget_below(who, path);
             }
-            VfsAction::OpenFile { create } => {
-                let create = if create { Create::IfMissing } else { Create::Never };
-                vfs.open_file(path, OpenHow { create, ..OpenHow::READ_WRITE }).map(|_| at.forget())
-            }
-            VfsAction::CloseFile => {
+            VfsAction::CreateFile => at.begin(Create::IfMissing, Content::Truncate)?,
+            VfsAction::CreateNew => at.begin(Create::New, Content::Keep)?,
+            VfsAction::OpenFile { create: true } => at.begin(Create::IfMissing, Content::Keep)?,
+            VfsAction::OpenFile { create: false } => at.begin(Create::Never, Content::Keep)?,
+            VfsAction::CloseFile => at.forget(),
+            VfsAction::RemoveFile => {
+                vfs.remove_file(path)?;
                 at.forget();
-                Ok(())
             }
-            VfsAction::RemoveFile => vfs.remove_file(path).map(|()| at.forget()),
-            VfsAction::Write => vfs.write(path, blob()?),
+            VfsAction::Write => vfs.write(path, blob()?)?,
             VfsAction::WriteAll => {
+                let (blob, start) = (blob()?, at.cursor()?);
+                let end = at.open(Access::Write)?.write_at(blob, start)?;
+                at.set(end, Stand::Within);
+            }
+            VfsAction::WriteAt { offset } => {
                 let blob = blob()?;
-                at.open(Access::Write).and_then(|file| file.write_at(blob, at.cursor())).map(|end| at.set(end))
+                at.open(Access::Write)?.write_at(blob, offset)?;
             }
             VfsAction::Append => {
                 let blob = blob()?;
-                at.open(Access::Write).and_then(|file| file.append(blob)).map(|end| at.set(end))
+                at.cursor()?;
+                let end = at.open(Access::Write)?.append(blob)?;
+                at.set(end, Stand::Through);
             }
-            VfsAction::SyncAll => at.open(Access::Write).and_then(|file| file.sync(SyncScope::All)),
-            VfsAction::SetLen(length) => at.open(Access::Write).and_then(|file| file.set_len(length)),
-            VfsAction::AddZip => vfs.add_zip(path, blob()?),
-            VfsAction::Rename { new_path } => vfs.rename(path, &parse(&new_path)?),
-            VfsAction::CopyFile { new_path } => vfs.copy(path, &parse(&new_path)?),
+            VfsAction::SyncAll => vfs.sync(path)?,
+            VfsAction::SetLen(length) => at.open(Access::Write)?.set_len(length)?,
+            VfsAction::AddZip => vfs.add_zip(path, blob()?)?,
+            VfsAction::Rename { new_path } => {
+                let new_path = parse(&new_path)?;
+                vfs.rename(path, &new_path)?;
+                let mut cursors = self.cursors();
+                cursors.forget_below(who, path);
+                cursors.forget_below(who, &new_path);
+            }
+            VfsAction::CopyFile { new_path } => vfs.copy(path, &parse(&new_path)?)?,
             VfsAction::Read
             | VfsAction::ReadDir
             | VfsAction::ReadToEnd
             | VfsAction::ReadExact { .. }
+            | VfsAction::ReadAt { .. }
             | VfsAction::ReadToString
             | VfsAction::Seek(_)
             | VfsAction::Metadata
             | VfsAction::Len
             | VfsAction::Hash => return at.look(action),
-        };
-        done.map(|()| (VfsResponse::Ok, None)).map_err(|failure| failure.to_wire())
+        }
+        Ok((VfsResponse::Ok, None))
     }
 
     /// The packages that have files; for those who may see all.
@@ -107,67 +115,83 @@ pub(crate) fn parse(text: &str) -> Result<VfsPath, VfsError> {
 /// One process at one path.
 struct At<'a> {
     desk: &'a Desk,
-    process: &'a ProcessId,
+    who: &'a Who,
     path: &'a VfsPath,
 }
 
 impl At<'_> {
+    fn limits(&self) -> Arc<VfsLimits> {
+        Arc::clone(self.desk.vfs.ledger(self.path).limits())
+    }
+
+    /// The file is opened anew for each action: one that was moved, replaced or removed meanwhile is seen as it is now.
     fn open(&self, access: Access) -> Result<VfsFile, Failure> {
         self.desk.vfs.open_file(self.path, OpenHow { access, ..OpenHow::READ })
     }
 
-    fn cursor(&self) -> u64 {
-        self.desk.cursors().get(self.process, self.path)
+    /// Opens a file for the process, which then stands at its start.
+    fn begin(&self, create: Create, content: Content) -> Result<(), Refused> {
+        drop(self.desk.vfs.open_file(self.path, OpenHow { access: Access::ReadWrite, create, content })?);
+        self.forget();
+        Ok(())
     }
 
-    fn set(&self, offset: u64) {
-        self.desk.cursors().set(self.process, self.path, offset, self.desk.vfs.limits());
+    /// Where the process stands. Fails when there is no room to remember where it will.
+    fn cursor(&self) -> Result<u64, Refused> {
+        let mut cursors = self.desk.cursors();
+        cursors.make_room(self.who, self.path, self.desk.vfs.limits())?;
+        Ok(cursors.get(self.who, self.path))
+    }
+
+    fn set(&self, offset: u64, stand: Stand) {
+        self.desk.cursors().set(self.who, self.path, offset, stand);
     }
 
     fn forget(&self) {
-        self.desk.cursors().forget(self.process, self.path);
+        self.desk.cursors().forget(self.who, self.path);
     }
 
     /// The actions that change nothing but the cursor.
     fn look(&self, action: VfsAction) -> Performed {
         let (vfs, path) = (&self.desk.vfs, self.path);
-        let looked = match action {
-            VfsAction::Read => vfs.read(path).map(|bytes| (VfsResponse::Read, Some(bytes))),
-            VfsAction::ReadDir => self.read_dir(),
-            VfsAction::ReadToEnd => {
-                let bytes = self.read_to_end(|limits| limits.read_bytes_max)?;
-                return Ok((VfsResponse::Read, Some(bytes)));
-            }
-            VfsAction::ReadToString => return self.read_to_string(),
+        Ok(match action {
+            VfsAction::Read => (VfsResponse::Read, Some(vfs.read(path)?)),
+            VfsAction::ReadDir => (VfsResponse::ReadDir(self.read_dir()?), None),
+            VfsAction::ReadToEnd => (VfsResponse::Read, Some(self.read_to_end(self.limits().read_bytes_max)?)),
+            VfsAction::ReadToString => (VfsResponse::ReadToString(self.read_to_string()?), None),
             VfsAction::ReadExact { length } => {
-                let start = self.cursor();
-                let bytes_max = vfs.ledger(path).limits().read_bytes_max;
-                self.open(Access::Read).and_then(|file| file.read_exact(start, length, bytes_max)).map(|bytes| {
-                    self.set(start.saturating_add(length));
-                    (VfsResponse::Read, Some(bytes))
-                })
+                let start = self.cursor()?;
+                let bytes = self.open(Access::Read)?.read_exact(start, length, self.limits().read_bytes_max)?;
+                self.set(start.saturating_add(length), Stand::Within);
+                (VfsResponse::Read, Some(bytes))
             }
-            VfsAction::Seek(to) => return self.seek(to),
-            VfsAction::Metadata => vfs.metadata(path).map(|metadata| {
+            VfsAction::ReadAt { offset, length } => {
+                let length = length.min(self.limits().read_bytes_max);
+                (VfsResponse::Read, Some(self.open(Access::Read)?.read_most(offset, length)?))
+            }
+            VfsAction::Seek(to) => (VfsResponse::SeekFrom { new_offset: self.seek(to)? }, None),
+            VfsAction::Metadata => {
+                let metadata = vfs.metadata(path)?;
                 let metadata = FileMetadata { file_type: metadata.kind, len: metadata.len };
                 (VfsResponse::Metadata(metadata), None)
-            }),
-            VfsAction::Len => self.len().map(|len| (VfsResponse::Len(len), None)),
-            VfsAction::Hash => vfs.hash(path).map(|(hash, length)| {
-                self.set(length);
+            }
+            VfsAction::Len => (VfsResponse::Len(self.len()?), None),
+            VfsAction::Hash => {
+                self.cursor()?;
+                let (hash, length) = vfs.hash(path)?;
+                self.set(length, Stand::Through);
                 (VfsResponse::Hash(hash), None)
-            }),
-            _ => return Err(VfsError::MalformedRequest),
-        };
-        looked.map_err(|failure| failure.to_wire())
+            }
+            _ => return Err(VfsError::MalformedRequest.into()),
+        })
     }
 
     fn len(&self) -> Result<u64, Failure> {
         Ok(self.open(Access::Read)?.metadata()?.len)
     }
 
-    fn read_dir(&self) -> Result<(VfsResponse, Option<Vec<u8>>), Failure> {
-        let text_bytes_max = self.desk.vfs.ledger(self.path).limits().text_bytes_max;
+    fn read_dir(&self) -> Result<Vec<DirEntry>, Failure> {
+        let text_bytes_max = self.limits().text_bytes_max;
         let entries = self.desk.vfs.list(self.path)?;
         let prefix = self.path.without_slash();
         let text_bytes: usize = entries.iter().map(|entry| prefix.len() + 1 + entry.name.len()).sum();
@@ -176,42 +200,38 @@ impl At<'_> {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, text)).doing("list", self.path);
         }
         let entry = |entry: Entry| DirEntry { path: format!("{prefix}/{}", entry.name), file_type: entry.kind };
-        Ok((VfsResponse::ReadDir(entries.into_iter().map(entry).collect()), None))
+        Ok(entries.into_iter().map(entry).collect())
     }
 
-    fn read_to_end(&self, bytes_max: impl FnOnce(&VfsLimits) -> u64) -> Result<Vec<u8>, VfsError> {
-        let start = self.cursor();
-        let bytes_max = bytes_max(self.desk.vfs.ledger(self.path).limits());
-        let bytes = self.open(Access::Read).and_then(|file| file.read_to_end(start, bytes_max));
-        let bytes = bytes.map_err(|failure| failure.to_wire())?;
-        self.set(start.saturating_add(bytes.len() as u64));
+    fn read_to_end(&self, bytes_max: u64) -> Result<Vec<u8>, Refused> {
+        let start = self.cursor()?;
+        let bytes = self.open(Access::Read)?.read_to_end(start, bytes_max)?;
+        self.set(start.saturating_add(bytes.len() as u64), Stand::Through);
         Ok(bytes)
     }
 
-    fn read_to_string(&self) -> Performed {
-        let start = self.cursor();
-        match String::from_utf8(self.read_to_end(|limits| limits.text_bytes_max)?) {
-            Ok(text) => Ok((VfsResponse::ReadToString(text), None)),
-            Err(_) => {
-                // Nothing was read: the caller may try again for bytes.
-                self.set(start);
-                Err(VfsError::IOError("stream did not contain valid UTF-8".to_owned()))
-            }
-        }
+    fn read_to_string(&self) -> Result<String, Refused> {
+        let start = self.cursor()?;
+        String::from_utf8(self.read_to_end(self.limits().text_bytes_max)?).map_err(|_| {
+            // Nothing was read: the caller may try again for bytes.
+            self.set(start, Stand::Within);
+            VfsError::IOError("stream did not contain valid UTF-8".to_owned()).into()
+        })
     }
 
-    fn seek(&self, to: SeekFrom) -> Performed {
-        let length = self.len().map_err(|failure| failure.to_wire())?;
+    fn seek(&self, to: SeekFrom) -> Result<u64, Refused> {
+        let length = self.len()?;
+        let start = self.cursor()?;
         let new_offset = match to {
             SeekFrom::Start(offset) => Some(offset),
             SeekFrom::End(distance) => length.checked_add_signed(distance),
-            SeekFrom::Current(distance) => self.cursor().checked_add_signed(distance),
+            SeekFrom::Current(distance) => start.checked_add_signed(distance),
         };
         // Offsets of files are signed for the operating system.
         let new_offset = new_offset
             .filter(|offset| i64::try_from(*offset).is_ok())
-            .ok_or_else(|| VfsError::IOError(io::Error::from(rustix::io::Errno::INVAL).to_string()))?;
-        self.set(new_offset);
-        Ok((VfsResponse::SeekFrom { new_offset }, None))
+            .ok_or_else(|| VfsError::IOError(io::Error::from(Errno::INVAL).to_string()))?;
+        self.set(new_offset, Stand::Within);
+        Ok(new_offset)
     }
 }

@@ -1,21 +1,26 @@
 //! Whole files of the storage core: read, replaced and copied in one go.
 
 use std::io;
+use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
 use rustix::io::Errno;
+use wharf_types::vfs::FileType;
 
 use crate::core::{Vfs, not_a_drive};
 use crate::error::{Doing, Failure, OverLimit};
 use crate::file::VfsFile;
+use crate::ledger::Ledger;
+use crate::limits::Durability;
 use crate::path::VfsPath;
-use crate::storage::{OpenHow, StagedFile, Usage};
+use crate::storage::{OpenHow, StagedFile, SyncScope, Usage};
 
 /// How much of a file is in memory at a time when nobody needs all of it.
 const CHUNK_BYTES: usize = 64 << 10;
 
 impl Vfs {
-    /// Replaces or makes a whole file. Whatever ends the node leaves the old one or the new one.
+    /// Replaces or makes a whole file. Whatever ends the node leaves the old one or the new one; what a loss of power
+    /// leaves is the matter of [`VfsLimits::write_durability`](crate::VfsLimits::write_durability).
     pub fn write(&self, path: &VfsPath, bytes: &[u8]) -> Result<(), Failure> {
         let write = || self.replace(path, bytes.len() as u64, |staged| staged.write_all(bytes));
         write().doing("write", path)
@@ -44,17 +49,45 @@ impl Vfs {
         // Looked at first, so that what has no room is not written at all, and settled when nothing changes any more.
         drop(ledger.grow()?);
         let room = Usage { bytes: len, files: 1 };
-        let replaced = || self.storage.metadata(path.segments()).ok();
-        drop(ledger.reserve_in_place_of(room, replaced().as_ref())?);
+        let replaced = self.storage.metadata(path.segments()).ok();
+        drop(ledger.reserve_in_place_of(room, replaced.as_ref())?);
         let mut staged = self.storage.stage()?;
         fill(&mut *staged)?;
+        let durability = ledger.limits().write_durability;
+        if durability == Durability::Power {
+            staged.sync()?;
+        }
+        self.put(&ledger, path, room, staged)?;
+        if durability == Durability::Power {
+            self.sync_above(path)?;
+        }
+        Ok(())
+    }
+
+    fn put(&self, ledger: &Arc<Ledger>, path: &VfsPath, room: Usage, staged: Box<dyn StagedFile + '_>) -> io::Result<()> {
         let _names = ledger.change()?;
-        let room = ledger.reserve_in_place_of(room, replaced().as_ref())?;
-        self.replace_by(&ledger, path, || {
+        let replaced = self.storage.metadata(path.segments()).ok();
+        let room = ledger.reserve_in_place_of(room, replaced.as_ref())?;
+        self.replace_by(ledger, path, || {
             staged.place(path.segments())?;
             room.keep_all();
             Ok(())
         })
+    }
+
+    /// Makes a file or folder, and the names that lead to it, durable.
+    pub fn sync(&self, path: &VfsPath) -> Result<(), Failure> {
+        let sync = || match self.storage.metadata(path.segments())?.kind {
+            FileType::Directory => self.storage.sync_dir(path.segments()),
+            _ => self.storage.open(path.segments(), OpenHow::WRITE)?.sync(SyncScope::All),
+        };
+        sync().and_then(|()| self.sync_above(path)).doing("sync", path)
+    }
+
+    /// Makes the names that lead to `path` durable. Those of folders that have not changed cost next to nothing.
+    fn sync_above(&self, path: &VfsPath) -> io::Result<()> {
+        let way = path.segments();
+        (0..way.len()).rev().try_for_each(|depth| self.storage.sync_dir(way.get(..depth).unwrap_or_default()))
     }
 
     /// The whole file. Fails when it is larger than one answer may be.
@@ -89,12 +122,11 @@ impl VfsFile {
                 return Err(Errno::FBIG.into());
             }
             // One byte of room beyond the end shows that it is the end, without another allocation.
-            let mut bytes = Vec::new();
             let mut room = usize::try_from(len.saturating_add(1)).map_err(|_| Errno::FBIG)?;
+            // Memory that is zero when it comes is not written twice, as it would be by resizing.
+            let mut bytes = vec![0; room];
+            let mut start = 0;
             loop {
-                let start = bytes.len();
-                bytes.try_reserve_exact(room).map_err(|_| io::Error::from(Errno::NOMEM))?;
-                bytes.resize(start.saturating_add(room), 0);
                 let buffer = bytes.get_mut(start..).unwrap_or_default();
                 let read = self.fill(buffer, offset.saturating_add(start as u64))?;
                 bytes.truncate(start.saturating_add(read));
@@ -105,7 +137,9 @@ impl VfsFile {
                     return Ok(bytes);
                 }
                 // It grows while it is read.
+                start = bytes.len();
                 room = CHUNK_BYTES;
+                bytes.resize(start.saturating_add(room), 0);
             }
         };
         read().doing("read", self.path())
@@ -124,6 +158,18 @@ impl VfsFile {
             let mut bytes = vec![0; usize::try_from(len).map_err(|_| Errno::FBIG)?];
             let read = self.fill(&mut bytes, offset)?;
             if read < bytes.len() { Err(too_short()) } else { Ok(bytes) }
+        };
+        read().doing("read", self.path())
+    }
+
+    /// At most `len` bytes from `offset`, fewer only at the end. No more memory is taken than there are.
+    pub fn read_most(&self, offset: u64, len: u64) -> Result<Vec<u8>, Failure> {
+        let there = self.metadata()?.len.saturating_sub(offset);
+        let read = || {
+            let mut bytes = vec![0; usize::try_from(len.min(there)).map_err(|_| Errno::FBIG)?];
+            let read = self.fill(&mut bytes, offset)?;
+            bytes.truncate(read);
+            Ok(bytes)
         };
         read().doing("read", self.path())
     }

@@ -18,6 +18,8 @@ pub mod memory;
 
 #[cfg(test)]
 pub(crate) mod conformance;
+#[cfg(test)]
+pub(crate) mod faulty;
 
 use std::fmt::Debug;
 use std::io;

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use wharf_types::vfs::{DirEntry, FileMetadata, FileType, SeekFrom, VfsAction, VfsError, VfsResponse};
 
 use super::{Fixture, io_error, path};
+use crate::cursor::Who;
 use crate::{Vfs, VfsLimits, VfsPath};
 
 const NOT_FOUND: &str = "No such file or directory (os error 2)";
@@ -47,7 +48,7 @@ fn what_is_missing_is_an_io_error_with_the_systems_text() {
     assert_eq!(files.error("no/folder", VfsAction::Write, Some(b"x")), io_error(NOT_FOUND));
     assert_eq!(files.error("no/folder", VfsAction::CreateDir, None), io_error(NOT_FOUND));
     let elsewhere: VfsPath = "/files:sys/other".parse().unwrap();
-    let listed = files.desk.perform(&files.process, &elsewhere, VfsAction::ReadDir, None);
+    let listed = files.perform_at(&elsewhere, VfsAction::ReadDir, None);
     assert_eq!(listed, Err(io_error(NOT_FOUND)));
     assert_eq!(files.staged(), 0);
 }
@@ -74,9 +75,9 @@ fn a_process_has_one_cursor_per_path() {
     let text = files.perform("a", VfsAction::ReadToString, None);
     assert_eq!(text, Ok((VfsResponse::ReadToString("34567".into()), None)));
     // Another process begins at the start.
-    let other = "other:files:sys".parse().unwrap();
+    let other = Who { process: "other:files:sys".parse().unwrap(), life: None };
     let read = files.desk.perform(&other, &path("a"), VfsAction::ReadToEnd, None);
-    assert_eq!(read, Ok((VfsResponse::Read, Some(b"01234567".to_vec()))));
+    assert_eq!(read.unwrap(), (VfsResponse::Read, Some(b"01234567".to_vec())));
     files.ok("a", VfsAction::CloseFile, None);
     assert_eq!(exact(2), Ok((VfsResponse::Read, Some(b"01".to_vec()))));
 }
@@ -205,10 +206,10 @@ fn a_drive_is_not_a_file_and_does_not_move() {
     assert_eq!(files.error("", VfsAction::Rename { new_path: other.into() }, None), VfsError::MalformedRequest);
     let is_folder = io_error("Is a directory (os error 21)");
     assert_eq!(files.error("a", VfsAction::CopyFile { new_path: other.into() }, None), is_folder);
-    let written = files.desk.perform(&files.process, &other.parse().unwrap(), VfsAction::Write, Some(b"x"));
+    let written = files.perform_at(&other.parse().unwrap(), VfsAction::Write, Some(b"x"));
     assert_eq!(written, Err(is_folder));
     let opened = VfsAction::OpenFile { create: true };
-    assert!(files.desk.perform(&files.process, &other.parse().unwrap(), opened, None).is_err());
+    assert!(files.perform_at(&other.parse().unwrap(), opened, None).is_err());
     assert_eq!(std::fs::read_dir(files.home.path().join("vfs/files:sys")).unwrap().count(), 1);
 }
 

@@ -2,26 +2,24 @@
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::RenameFlags;
 use wharf_types::vfs::{FileType, SeekFrom, VfsAction, VfsResponse};
 
 use super::zip_files::{Entry, zip_of};
 use super::{Fixture, io_error, path};
 
 const LOOP: &str = "Too many levels of symbolic links (os error 40)";
-const SECRET: &str = "secret";
+pub(super) const SECRET: &str = "secret";
 
 /// A folder outside the vfs, with a file and a folder in it.
-fn outside(files: &Fixture) -> std::path::PathBuf {
+pub(super) fn outside(files: &Fixture) -> std::path::PathBuf {
     let outside = files.home.path().join("outside");
     std::fs::create_dir_all(outside.join("folder")).unwrap();
     std::fs::write(outside.join("file"), SECRET).unwrap();
     outside
 }
 
-fn assert_untouched(outside: &Path) {
+pub(super) fn assert_untouched(outside: &Path) {
     let mut names: Vec<_> =
         std::fs::read_dir(outside).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -153,47 +151,10 @@ fn s12_a_drive_that_is_a_link_is_no_drive() {
     for text in ["/files:sys/other", "/linked:sys/folder"] {
         let drive: crate::VfsPath = text.parse().unwrap();
         for action in [VfsAction::CreateDrive, VfsAction::ReadDir, VfsAction::RemoveDirAll, VfsAction::CreateDirAll] {
-            assert!(files.desk.perform(&files.process, &drive, action.clone(), None).is_err(), "{text} {action:?}");
+            assert!(files.perform_at(&drive, action.clone(), None).is_err(), "{text} {action:?}");
         }
     }
     assert_untouched(&outside);
-}
-
-/// Replaces a folder by a link and back, as fast as the system can, while everything that writes goes through it.
-#[test]
-fn s12_a_folder_that_becomes_a_link_at_the_wrong_moment() {
-    let files = Fixture::new();
-    let outside = outside(&files);
-    std::fs::create_dir(files.host("d")).unwrap();
-    symlink(&outside, files.host("link")).unwrap();
-    let zip = zip_of(&[Entry::file("file", b"mine"), Entry::file("folder/x", b"mine")]);
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let drive = std::fs::File::open(files.host("")).unwrap();
-            while !done.load(Ordering::Relaxed) {
-                rustix::fs::renameat_with(&drive, "d", &drive, "link", RenameFlags::EXCHANGE).unwrap();
-            }
-        });
-        // Each of these succeeds or fails by chance; what matters is where it lands.
-        for round in 0..150 {
-            let _ = files.perform("d/file", VfsAction::Write, Some(b"mine"));
-            let _ = files.perform("d/file", VfsAction::CreateFile, None);
-            let _ = files.perform("d/file", VfsAction::Append, Some(b"mine"));
-            if let Ok(bytes) = files.vfs().read(&path("d/file")) {
-                assert_ne!(bytes, SECRET.as_bytes());
-            }
-            let _ = files.perform("d/folder/x/y", VfsAction::CreateDirAll, None);
-            let _ = files.perform("d/folder", VfsAction::RemoveDirAll, None);
-            let _ = files.perform("d/file", VfsAction::RemoveFile, None);
-            if round % 10 == 0 {
-                let _ = files.perform("d", VfsAction::AddZip, Some(&zip));
-            }
-        }
-        done.store(true, Ordering::Relaxed);
-    });
-    assert_untouched(&outside);
-    assert_eq!(files.staged(), 0);
 }
 
 #[test]

@@ -9,10 +9,13 @@
 
 mod access;
 mod actions;
+mod faults;
 mod full;
 mod links;
 mod messages;
 mod paths;
+mod quotas;
+mod races;
 mod zip_files;
 mod zips;
 
@@ -23,15 +26,18 @@ use tempfile::TempDir;
 use wharf_types::ProcessId;
 use wharf_types::vfs::{VfsAction, VfsError, VfsResponse};
 
-use crate::perform::{Desk, Performed};
+use crate::cursor::Who;
+use crate::perform::Desk;
 use crate::{Vfs, VfsLimits, VfsPath};
 
 const DRIVE: &str = "/files:sys/drive";
 
+type Performed = Result<(VfsResponse, Option<Vec<u8>>), VfsError>;
+
 /// A vfs in a temporary folder, with one drive.
 struct Fixture {
     desk: Desk,
-    process: ProcessId,
+    who: Who,
     home: TempDir,
 }
 
@@ -44,8 +50,8 @@ impl Fixture {
         let home = TempDir::new().unwrap();
         let vfs = Vfs::open(home.path().join("vfs"), limits).unwrap();
         vfs.create_drive(&path("")).unwrap();
-        let process = ProcessId::new("main", "files", "sys").unwrap();
-        Self { desk: Desk::new(vfs), process, home }
+        let who = Who { process: ProcessId::new("main", "files", "sys").unwrap(), life: None };
+        Self { desk: Desk::new(vfs), who, home }
     }
 
     fn vfs(&self) -> &Arc<Vfs> {
@@ -53,7 +59,11 @@ impl Fixture {
     }
 
     fn perform(&self, rest: &str, action: VfsAction, blob: Option<&[u8]>) -> Performed {
-        self.desk.perform(&self.process, &path(rest), action, blob)
+        self.perform_at(&path(rest), action, blob)
+    }
+
+    fn perform_at(&self, path: &VfsPath, action: VfsAction, blob: Option<&[u8]>) -> Performed {
+        self.desk.perform(&self.who, path, action, blob).map_err(|refused| refused.error)
     }
 
     fn ok(&self, rest: &str, action: VfsAction, blob: Option<&[u8]>) {

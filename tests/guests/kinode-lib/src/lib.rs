@@ -1,6 +1,8 @@
 //! A process as a Kinode developer writes it: the published `kinode_process_lib`, JSON requests, a web page, a timer,
 //! saved state and files.
 
+mod vfs_tour;
+
 use std::collections::HashMap;
 
 use kinode_process_lib::http::server::{HttpBindingConfig, HttpResponse, HttpServer, HttpServerRequest};
@@ -42,6 +44,10 @@ enum LibRequest {
     ReadFile {
         drive: String,
         file: String,
+    },
+    /// Goes through the library's `vfs` module, in a drive of this name.
+    TourVfs {
+        drive: String,
     },
     /// Prints the text.
     Print(String),
@@ -124,6 +130,10 @@ impl Process {
             LibRequest::ReadFile { drive, file } => {
                 let path = format!("/{}/{drive}/{file}", self.our.package_id());
                 LibResponse::Text(String::from_utf8(vfs::open_file(&path, false, None)?.read()?)?)
+            }
+            LibRequest::TourVfs { drive } => {
+                vfs_tour::run(self.our.package_id(), &drive)?;
+                LibResponse::Ok
             }
             LibRequest::Print(text) => {
                 println!("{text}");

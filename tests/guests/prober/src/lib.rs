@@ -6,6 +6,7 @@
 mod describe;
 mod harm;
 mod step;
+mod vfs_tour;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

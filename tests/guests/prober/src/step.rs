@@ -74,6 +74,8 @@ pub(crate) enum Step {
         verbosity: u8,
         text: String,
     },
+    /// Go through the library's `vfs` module, in a drive of this name.
+    TourVfs(String),
     Our,
     /// Return from `init`.
     Return,
@@ -157,6 +159,13 @@ impl Step {
             Self::GetState => state::get_bytes().map_or(Value::Null, |bytes| json!(describe::text(&bytes))),
             Self::ClearState => done(state::clear),
             Self::Print { verbosity, text } => done(|| wharf_process_lib::print(verbosity, &text)),
+            Self::TourVfs(drive) => process::our().map_or_else(
+                |error| json!(error.to_string()),
+                |our| match crate::vfs_tour::run(&our.process().package_id(), &drive) {
+                    Ok(()) => json!("ok"),
+                    Err(error) => json!(error.to_string()),
+                },
+            ),
             Self::Our => process::our().map_or_else(|error| json!(error.to_string()), |our| json!(our.to_string())),
             Self::Return => return Err(Flow::Return),
             #[allow(clippy::panic, reason = "that is the step")]
