@@ -75,6 +75,14 @@ fn it_keeps_state_and_files_over_restarts_and_kills() {
 }
 
 #[test]
+fn it_uses_every_function_of_its_vfs_module() {
+    let node = node();
+    assert_eq!(ask(&node, json!({ "TourVfs": { "drive": "tour" } })), json!("Ok"));
+    // And again, over what is there now.
+    assert_eq!(ask(&node, json!({ "TourVfs": { "drive": "tour" } })), json!("Ok"));
+}
+
+#[test]
 fn a_missing_file_is_the_error_its_library_knows() {
     let node = node();
     let answer = ask(&node, json!({ "ReadFile": { "drive": "notes", "file": "missing.txt" } }));

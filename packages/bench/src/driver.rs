@@ -5,7 +5,7 @@ use std::time::Instant;
 use wharf_process_lib::{Address, Message, Response, await_message, println, state};
 
 use crate::protocol::{Command, Reply, Summary};
-use crate::{children, neighbours, round_trips};
+use crate::{children, files, neighbours, round_trips};
 
 /// Does commands until the process is ended.
 pub(crate) fn serve(our: &Address) {
@@ -57,6 +57,9 @@ fn perform(our: &Address, starts: &mut children::Starts, command: Command) -> Re
         Command::SaveStates { count } => {
             save_states(count);
             Ok(Reply::Done)
+        }
+        Command::Files { work, batches, per_batch } => {
+            files::timed(our, work, batches, per_batch).map(Reply::Summary).map_err(|error| error.to_string())
         }
         Command::Clock { count } => Ok(Reply::Summary(clock(count))),
     }

@@ -16,6 +16,7 @@
 mod children;
 mod driver;
 mod echo;
+mod files;
 mod neighbours;
 mod protocol;
 mod round_trips;

@@ -95,6 +95,15 @@ pub(crate) enum Command {
         /// How often.
         count: usize,
     },
+    /// Work with files in the drive `tmp`. Answered with [`Reply::Summary`].
+    Files {
+        /// What is done again and again.
+        work: FileWork,
+        /// Batches, each timed as a whole.
+        batches: usize,
+        /// How often in a batch.
+        per_batch: usize,
+    },
     /// Time the reading of the clock. Answered with [`Reply::Summary`].
     Clock {
         /// Readings.
@@ -118,6 +127,22 @@ pub(crate) enum Load {
     Body(usize),
     /// An empty body, and a blob of so many bytes.
     Blob(usize),
+}
+
+/// Bytes of a large file, and of what is appended to it.
+pub(crate) const LARGE_BYTES: usize = 1 << 20;
+/// Bytes of a small file.
+pub(crate) const SMALL_BYTES: usize = 100;
+
+/// What is done with files. Whoever it is compared with does the same with `std::fs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum FileWork {
+    /// Read all of a file of [`LARGE_BYTES`].
+    Read,
+    /// Append [`LARGE_BYTES`].
+    Append,
+    /// Create a file of [`SMALL_BYTES`], write it, and read it.
+    Small,
 }
 
 /// Which component a process is started from.

@@ -3,6 +3,7 @@
 mod blob;
 mod boot;
 mod crowd;
+mod files;
 mod http;
 mod memory;
 mod neighbours;
@@ -47,13 +48,15 @@ pub(crate) enum Name {
     Http,
     /// Durable writes of state, by 1 and by 100 processes
     State,
+    /// Files: 1 MiB read and appended, and a small one made
+    Files,
     /// Memory of 10,000 processes that wait, and boot of a node that has them; only when it is asked for
     Crowd,
 }
 
 impl Name {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::RoundTrip,
         Self::Pipelined,
         Self::Pairs,
@@ -65,6 +68,7 @@ impl Name {
         Self::Memory,
         Self::Http,
         Self::State,
+        Self::Files,
         Self::Crowd,
     ];
 
@@ -87,6 +91,7 @@ impl Name {
             Self::Memory => "memory of waiting processes",
             Self::Http => "HTTP",
             Self::State => "durable writes",
+            Self::Files => "files",
             Self::Crowd => "10,000 processes",
         }
     }
@@ -105,6 +110,7 @@ impl Name {
             Self::Memory => memory::run(bench),
             Self::Http => http::run(bench),
             Self::State => state::run(bench),
+            Self::Files => files::run(bench),
             Self::Crowd => crowd::run(bench),
         }
     }

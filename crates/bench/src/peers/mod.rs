@@ -3,5 +3,6 @@
 
 pub(crate) mod bare;
 pub(crate) mod erlang;
+pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod native;
