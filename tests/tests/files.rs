@@ -58,7 +58,10 @@ fn every_package_has_a_drive_for_what_was_installed_and_one_for_its_own_use() {
     }
     assert_eq!(ask(&node, A, &format!("{PROBER}/tmp/x"), json!("Write"), Some("kept")), "Ok");
     node.restart();
-    assert_eq!(ask(&node, B, &format!("{PROBER}/tmp/x"), json!("ReadToString"), None), json!({ "ReadToString": "kept" }));
+    assert_eq!(
+        ask(&node, B, &format!("{PROBER}/tmp/x"), json!("ReadToString"), None),
+        json!({ "ReadToString": "kept" })
+    );
     node.install(&paths::test_package("stranger:test.os"));
     eventually("the drives are there", || host(&node, "stranger:test.os/tmp").is_dir().then_some(()));
 }
@@ -144,7 +147,10 @@ fn a_process_that_starts_again_stands_at_the_start() {
     let node = Node::with_prober();
     let file = format!("{PROBER}/tmp/file");
     assert_eq!(ask(&node, A, &file, json!("Write"), Some("012345")), "Ok");
-    assert_eq!(ask(&node, A, &file, json!({ "Seek": { "Start": 3 } }), None), json!({ "SeekFrom": { "new_offset": 3 } }));
+    assert_eq!(
+        ask(&node, A, &file, json!({ "Seek": { "Start": 3 } }), None),
+        json!({ "SeekFrom": { "new_offset": 3 } })
+    );
     node.start_steps(A, json!([{ "Panic": "begin anew" }]));
     node.wait_for_restarts(A, 1);
     assert_eq!(ask(&node, A, &file, json!("ReadToString"), None), json!({ "ReadToString": "012345" }));

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use wharf_kernel::session::Session;
 use wharf_kernel::envelope::Payload;
 use wharf_kernel::launcher::{Exit, Launcher, PrepareError, Prepared};
+use wharf_kernel::session::Session;
 use wharf_types::PackageId;
 use wharf_vfs::Vfs;
 

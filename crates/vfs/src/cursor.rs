@@ -137,7 +137,9 @@ impl Cursors {
             over.iter().for_each(|process| self.forget_process(process));
             return Ok(());
         }
-        let Some(most) = self.by_process.values_mut().max_by_key(|cursors| cursors.by_path.len()) else { return Ok(()) };
+        let Some(most) = self.by_process.values_mut().max_by_key(|cursors| cursors.by_path.len()) else {
+            return Ok(());
+        };
         let is_asking = most.who.process == who.process;
         let gone = most.forget_oldest(|stand| stand == Stand::Through || !is_asking);
         self.total -= gone;

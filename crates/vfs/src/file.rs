@@ -31,7 +31,8 @@ impl Vfs {
     /// ```
     pub fn open_file(&self, path: &VfsPath, how: OpenHow) -> Result<VfsFile, Failure> {
         let file = self.open_kept(path, how).doing("open", path)?;
-        if how.content == Content::Truncate {
+        // One that is empty, as a new one is, is spared the trouble.
+        if how.content == Content::Truncate && file.metadata()?.len > 0 {
             file.set_len(0)?;
         }
         Ok(file)

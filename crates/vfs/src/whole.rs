@@ -22,7 +22,8 @@ impl Vfs {
     /// Replaces or makes a whole file. Whatever ends the node leaves the old one or the new one; what a loss of power
     /// leaves is the matter of [`VfsLimits::write_durability`](crate::VfsLimits::write_durability).
     pub fn write(&self, path: &VfsPath, bytes: &[u8]) -> Result<(), Failure> {
-        let write = || self.replace(path, bytes.len() as u64, |staged| staged.write_all(bytes));
+        let len = bytes.len() as u64;
+        let write = || self.replace(path, len, |staged| staged.write_all(bytes).map(|()| len));
         write().doing("write", path)
     }
 
@@ -34,12 +35,12 @@ impl Vfs {
         self.replace(to, len, fill).doing("copy a file to", to)
     }
 
-    /// Puts a new file of `len` bytes, which `fill` writes, at `path`.
+    /// Puts a new file of at most `len` bytes, which `fill` writes and counts, at `path`.
     fn replace(
         &self,
         path: &VfsPath,
         len: u64,
-        fill: impl FnOnce(&mut dyn StagedFile) -> io::Result<()>,
+        fill: impl FnOnce(&mut dyn StagedFile) -> io::Result<u64>,
     ) -> io::Result<()> {
         not_a_drive(path)?;
         let ledger = self.ledger(path);
@@ -52,19 +53,25 @@ impl Vfs {
         let replaced = self.storage.metadata(path.segments()).ok();
         drop(ledger.reserve_in_place_of(room, replaced.as_ref())?);
         let mut staged = self.storage.stage()?;
-        fill(&mut *staged)?;
+        let bytes = fill(&mut *staged)?;
         let durability = ledger.limits().write_durability;
         if durability == Durability::Power {
             staged.sync()?;
         }
-        self.put(&ledger, path, room, staged)?;
+        self.put(&ledger, path, Usage { bytes, files: 1 }, staged)?;
         if durability == Durability::Power {
             self.sync_above(path)?;
         }
         Ok(())
     }
 
-    fn put(&self, ledger: &Arc<Ledger>, path: &VfsPath, room: Usage, staged: Box<dyn StagedFile + '_>) -> io::Result<()> {
+    fn put(
+        &self,
+        ledger: &Arc<Ledger>,
+        path: &VfsPath,
+        room: Usage,
+        staged: Box<dyn StagedFile + '_>,
+    ) -> io::Result<()> {
         let _names = ledger.change()?;
         let replaced = self.storage.metadata(path.segments()).ok();
         let room = ledger.reserve_in_place_of(room, replaced.as_ref())?;
@@ -102,9 +109,8 @@ impl Vfs {
         let mut context = Context::new(&SHA256);
         let mut len: u64 = 0;
         let hash = || {
-            file.each_chunk(u64::MAX, |chunk| {
+            len = file.each_chunk(u64::MAX, |chunk| {
                 context.update(chunk);
-                len = len.saturating_add(chunk.len() as u64);
                 Ok(())
             })?;
             <[u8; 32]>::try_from(context.finish().as_ref()).map_err(io::Error::other)
@@ -123,13 +129,9 @@ impl VfsFile {
             }
             // One byte of room beyond the end shows that it is the end, without another allocation.
             let mut room = usize::try_from(len.saturating_add(1)).map_err(|_| Errno::FBIG)?;
-            // Memory that is zero when it comes is not written twice, as it would be by resizing.
-            let mut bytes = vec![0; room];
-            let mut start = 0;
+            let mut bytes = Vec::new();
             loop {
-                let buffer = bytes.get_mut(start..).unwrap_or_default();
-                let read = self.fill(buffer, offset.saturating_add(start as u64))?;
-                bytes.truncate(start.saturating_add(read));
+                let read = self.fill_onto(&mut bytes, offset.saturating_add(bytes.len() as u64), room)?;
                 if bytes.len() as u64 > bytes_max {
                     return Err(Errno::FBIG.into());
                 }
@@ -137,9 +139,7 @@ impl VfsFile {
                     return Ok(bytes);
                 }
                 // It grows while it is read.
-                start = bytes.len();
                 room = CHUNK_BYTES;
-                bytes.resize(start.saturating_add(room), 0);
             }
         };
         read().doing("read", self.path())
@@ -155,9 +155,9 @@ impl VfsFile {
             if len > bytes_max {
                 return Err(Errno::FBIG.into());
             }
-            let mut bytes = vec![0; usize::try_from(len).map_err(|_| Errno::FBIG)?];
-            let read = self.fill(&mut bytes, offset)?;
-            if read < bytes.len() { Err(too_short()) } else { Ok(bytes) }
+            let (mut bytes, len) = (Vec::new(), usize::try_from(len).map_err(|_| Errno::FBIG)?);
+            let read = self.fill_onto(&mut bytes, offset, len)?;
+            if read < len { Err(too_short()) } else { Ok(bytes) }
         };
         read().doing("read", self.path())
     }
@@ -166,12 +166,23 @@ impl VfsFile {
     pub fn read_most(&self, offset: u64, len: u64) -> Result<Vec<u8>, Failure> {
         let there = self.metadata()?.len.saturating_sub(offset);
         let read = || {
-            let mut bytes = vec![0; usize::try_from(len.min(there)).map_err(|_| Errno::FBIG)?];
-            let read = self.fill(&mut bytes, offset)?;
-            bytes.truncate(read);
+            let mut bytes = Vec::new();
+            self.fill_onto(&mut bytes, offset, usize::try_from(len.min(there)).map_err(|_| Errno::FBIG)?)?;
             Ok(bytes)
         };
         read().doing("read", self.path())
+    }
+
+    /// Reads `most` bytes, or what there is to the end of the file, behind what is in `bytes`.
+    fn fill_onto(&self, bytes: &mut Vec<u8>, offset: u64, most: usize) -> io::Result<usize> {
+        let mut filled: usize = 0;
+        while filled < most {
+            match self.stored().read_onto(bytes, offset.saturating_add(filled as u64), most - filled)? {
+                0 => break,
+                read => filled = filled.saturating_add(read),
+            }
+        }
+        Ok(filled)
     }
 
     /// Reads until the buffer is full or the file ends.
@@ -186,19 +197,19 @@ impl VfsFile {
         Ok(filled)
     }
 
-    /// Shows the first `len` bytes, or as many as there are, chunk by chunk.
-    fn each_chunk(&self, len: u64, mut visit: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    /// Shows the first `len` bytes, or as many as there are, chunk by chunk, and returns how many.
+    fn each_chunk(&self, len: u64, mut visit: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<u64> {
         let mut buffer = vec![0; CHUNK_BYTES];
         let mut offset: u64 = 0;
         while offset < len {
             let most = usize::try_from(len - offset).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
             let read = self.fill(buffer.get_mut(..most).unwrap_or_default(), offset)?;
             visit(buffer.get(..read).unwrap_or_default())?;
+            offset = offset.saturating_add(read as u64);
             if read < most {
                 break;
             }
-            offset = offset.saturating_add(read as u64);
         }
-        Ok(())
+        Ok(offset)
     }
 }

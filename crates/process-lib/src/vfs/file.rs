@@ -221,7 +221,8 @@ impl Seek for File {
             SeekFrom::End(distance) => self.metadata()?.len.checked_add_signed(distance),
             SeekFrom::Current(distance) => self.offset.checked_add_signed(distance),
         };
-        self.offset = offset.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "before the start of the file"))?;
+        self.offset =
+            offset.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "before the start of the file"))?;
         Ok(self.offset)
     }
 }

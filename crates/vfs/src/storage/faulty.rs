@@ -1,4 +1,5 @@
 //! Storage around another that fails where a test wants it to.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failed unwrap fails the test")]
 
 use std::io::{self, Write};
 use std::sync::Arc;

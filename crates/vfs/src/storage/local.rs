@@ -130,6 +130,24 @@ impl StoredFile for LocalFile {
         }
     }
 
+    fn read_onto(&self, bytes: &mut Vec<u8>, offset: u64, most: usize) -> io::Result<usize> {
+        let start = bytes.len();
+        bytes.try_reserve_exact(most).map_err(|_| Errno::NOMEM)?;
+        if offset.checked_add(bytes.capacity() as u64).is_none_or(|end| i64::try_from(end).is_err()) {
+            return Ok(0);
+        }
+        loop {
+            match rustix::io::pread(&self.0, rustix::buffer::spare_capacity(bytes), offset) {
+                Ok(_) => break,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        // There may be more room than was asked for.
+        bytes.truncate(start.saturating_add(most));
+        Ok(bytes.len().saturating_sub(start))
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         if bytes.is_empty() { Ok(()) } else { self.0.write_all_at(bytes, offset) }
     }

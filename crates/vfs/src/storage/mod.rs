@@ -211,6 +211,17 @@ pub trait StoredFile: Debug + Send + Sync {
     /// Reads from `offset` on; less than asked for, at the end 0.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Reads at most `most` bytes from `offset` on, behind what is in `bytes`; at the end 0.
+    ///
+    /// For providers that can fill memory which was never written, as all of it is going to be.
+    fn read_onto(&self, bytes: &mut Vec<u8>, offset: u64, most: usize) -> io::Result<usize> {
+        let start = bytes.len();
+        bytes.resize(start.saturating_add(most), 0);
+        let read = self.read_at(bytes.get_mut(start..).unwrap_or_default(), offset);
+        bytes.truncate(start.saturating_add(*read.as_ref().unwrap_or(&0)));
+        read
+    }
+
     /// Writes all of `bytes` at `offset`, which may lie beyond the end: what is between reads as zeros.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 

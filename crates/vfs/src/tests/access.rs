@@ -52,10 +52,18 @@ fn a_capability_for_a_drive_does_not_make_drives() {
 
 #[test]
 fn looking_needs_read_and_the_rest_write() {
-    for action in [VfsAction::Read, VfsAction::ReadDir, VfsAction::Seek(SeekFrom::Start(0)), VfsAction::Hash] {
+    let read_at = VfsAction::ReadAt { offset: 0, length: 1 };
+    for action in [VfsAction::Read, VfsAction::ReadDir, VfsAction::Seek(SeekFrom::Start(0)), VfsAction::Hash, read_at] {
         assert_eq!(need(&action), Need::Read);
     }
-    for action in [VfsAction::OpenFile { create: false }, VfsAction::CloseFile, VfsAction::RemoveDirAll] {
+    let write_at = VfsAction::WriteAt { offset: 0 };
+    for action in [
+        VfsAction::OpenFile { create: false },
+        VfsAction::CloseFile,
+        VfsAction::RemoveDirAll,
+        write_at,
+        VfsAction::CreateNew,
+    ] {
         assert_eq!(need(&action), Need::Write);
     }
 }

@@ -311,3 +311,38 @@ fn readers_see_the_old_or_the_new_file() {
         }
     });
 }
+
+#[test]
+fn reading_and_writing_at_an_offset_has_nothing_to_do_with_cursors() {
+    let files = Fixture::new();
+    files.ok("a", VfsAction::CreateNew, None);
+    assert_eq!(files.error("a", VfsAction::CreateNew, None), io_error("File exists (os error 17)"));
+    files.ok("a", VfsAction::WriteAt { offset: 2 }, Some(b"cdef"));
+    files.ok("a", VfsAction::WriteAt { offset: 0 }, Some(b"ab"));
+    files.ok("a", VfsAction::Seek(SeekFrom::Start(4)), None);
+    let at = |offset, length| files.perform("a", VfsAction::ReadAt { offset, length }, None).unwrap().1.unwrap();
+    assert_eq!([at(0, 3), at(4, 100), at(6, 1), at(u64::MAX, u64::MAX)], [&b"abc"[..], b"ef", b"", b""]);
+    assert_eq!(files.perform("a", VfsAction::ReadToEnd, None), Ok((VfsResponse::Read, Some(b"ef".to_vec()))));
+    let missing = files.error("b", VfsAction::WriteAt { offset: 0 }, Some(b"x"));
+    assert_eq!(missing, io_error(NOT_FOUND));
+}
+
+#[test]
+fn what_is_at_a_path_later_is_not_continued() {
+    let files = Fixture::new();
+    let new_path = path("b").to_string();
+    for name in ["a", "b", "d"] {
+        files.ok(name, VfsAction::Write, Some(b"0123"));
+        files.ok(name, VfsAction::Seek(SeekFrom::Start(2)), None);
+    }
+    files.ok("a", VfsAction::Rename { new_path }, None);
+    files.ok("d", VfsAction::RemoveFile, None);
+    for name in ["a", "d"] {
+        files.ok(name, VfsAction::Write, Some(b"abcd"));
+    }
+    let read = |name: &str| files.perform(name, VfsAction::ReadToEnd, None).unwrap().1.unwrap();
+    assert_eq!(["a", "b", "d"].map(read), [b"abcd", b"0123", b"abcd"]);
+    // Replacing a file whole leaves the cursor, as guests know it.
+    files.ok("a", VfsAction::Write, Some(b"abcdef"));
+    assert_eq!(read("a"), b"ef");
+}

@@ -53,10 +53,7 @@ fn no_way_of_writing_gets_past_the_quota() {
     files.ok("a", VfsAction::Write, Some(&[b'a'; 60]));
     let zip = zip_of(&[Entry::file("x", &[1; 41])]);
     let to = path("copy").to_string();
-    for (action, blob) in [
-        (VfsAction::Write, &[1; 41][..]),
-        (VfsAction::AddZip, &zip),
-    ] {
+    for (action, blob) in [(VfsAction::Write, &[1; 41][..]), (VfsAction::AddZip, &zip)] {
         assert_eq!(files.error("b", action, Some(blob)), io_error(FULL));
     }
     assert_eq!(files.error("a", VfsAction::Append, Some(&[1; 41])), io_error(FULL));
