@@ -224,8 +224,8 @@ fn record(n: u64) -> String {
 }
 
 #[test]
-fn whatever_was_written_survives_kills() {
-    let kills: u64 = std::env::var("WHARF_FILE_KILLS").map_or(6, |text| text.parse().expect("a number"));
+fn whatever_was_written_survives_200_kills() {
+    let kills: u64 = std::env::var("WHARF_FILE_KILLS").map_or(200, |text| text.parse().expect("a number"));
     let mut node = Node::with_prober();
     for round in 0..kills {
         let folder = format!("{PROBER}/tmp/{round}");

@@ -131,7 +131,8 @@ impl VfsFile {
             let mut room = usize::try_from(len.saturating_add(1)).map_err(|_| Errno::FBIG)?;
             let mut bytes = Vec::new();
             loop {
-                let read = self.fill_onto(&mut bytes, offset.saturating_add(bytes.len() as u64), room)?;
+                let at = offset.saturating_add(bytes.len() as u64);
+                let read = self.fill_onto(&mut bytes, at, room)?;
                 if bytes.len() as u64 > bytes_max {
                     return Err(Errno::FBIG.into());
                 }

@@ -30,9 +30,12 @@ fn memory() {
     conforms(|| Box::new(MemoryStorage::new(1 << 30).unwrap()));
 }
 
+/// One concept, tried on an empty provider.
+type Part = fn(&dyn Storage);
+
 /// Tries everything on a provider, each time on an empty one.
 pub(crate) fn conforms(mut empty: impl FnMut() -> Box<dyn Storage>) {
-    let parts: [(&str, fn(&dyn Storage)); 9] = [
+    let parts: [(&str, Part); 9] = [
         ("opening", opening),
         ("reading and writing", reading_and_writing),
         ("access", access),

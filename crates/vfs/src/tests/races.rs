@@ -134,7 +134,7 @@ fn swap(files: &Fixture, outside: &Path, done: &AtomicBool, swaps: &AtomicU64) {
                 swaps.fetch_add(1, Ordering::Relaxed);
             }
         }
-        if round % 64 != 0 {
+        if !round.is_multiple_of(64) {
             continue;
         }
         // Failing at any of these only means that it is there.
