@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
 use wharf_kernel::envelope::Blob;
 use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
@@ -63,10 +64,17 @@ impl VfsModule {
         Ok(performed)
     }
 
-    /// Runs `work` on a thread that may block, of which only so many run at a time.
+    /// Runs `work` where it may block, of which only so much runs at a time.
     async fn on_disk(&self, work: impl FnOnce(&Desk) -> Performed + Send + 'static) -> Performed {
         let internal = || VfsError::IOError("the vfs failed; the node's log has more".to_owned());
         let permit = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| internal())?;
+        if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+            // What else this worker has to do is taken over by another thread, unless this is done before that one is
+            // awake, as it nearly always is. Going to another thread and back takes longer than most of the work does.
+            let performed = tokio::task::block_in_place(|| work(&self.desk));
+            drop(permit);
+            return performed;
+        }
         let desk = Arc::clone(&self.desk);
         let worker = tokio::task::spawn_blocking(move || {
             // Held here and not by the caller: a request that is given up still uses the disk until it is done.

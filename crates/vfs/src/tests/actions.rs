@@ -319,7 +319,7 @@ fn reading_and_writing_at_an_offset_has_nothing_to_do_with_cursors() {
     assert_eq!(files.error("a", VfsAction::CreateNew, None), io_error("File exists (os error 17)"));
     files.ok("a", VfsAction::WriteAt { offset: 2 }, Some(b"cdef"));
     files.ok("a", VfsAction::WriteAt { offset: 0 }, Some(b"ab"));
-    files.ok("a", VfsAction::Seek(SeekFrom::Start(4)), None);
+    files.perform("a", VfsAction::Seek(SeekFrom::Start(4)), None).unwrap();
     let at = |offset, length| files.perform("a", VfsAction::ReadAt { offset, length }, None).unwrap().1.unwrap();
     assert_eq!([at(0, 3), at(4, 100), at(6, 1), at(u64::MAX, u64::MAX)], [&b"abc"[..], b"ef", b"", b""]);
     assert_eq!(files.perform("a", VfsAction::ReadToEnd, None), Ok((VfsResponse::Read, Some(b"ef".to_vec()))));
@@ -333,7 +333,7 @@ fn what_is_at_a_path_later_is_not_continued() {
     let new_path = path("b").to_string();
     for name in ["a", "b", "d"] {
         files.ok(name, VfsAction::Write, Some(b"0123"));
-        files.ok(name, VfsAction::Seek(SeekFrom::Start(2)), None);
+        files.perform(name, VfsAction::Seek(SeekFrom::Start(2)), None).unwrap();
     }
     files.ok("a", VfsAction::Rename { new_path }, None);
     files.ok("d", VfsAction::RemoveFile, None);
