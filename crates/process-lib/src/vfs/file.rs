@@ -73,7 +73,8 @@ impl OpenOptions {
     pub fn open(&self, path: &str) -> Result<File, Error> {
         let writes = self.write || self.append;
         let changes = self.truncate || self.create || self.create_new;
-        if !(self.read || writes) || changes && !writes || self.truncate && self.append {
+        let is_possible = writes || self.read && !changes;
+        if !is_possible || self.truncate && self.append {
             let error = "the options contradict each other".to_owned();
             return Err(CallError::Malformed { tried: format!("open {path}"), error });
         }

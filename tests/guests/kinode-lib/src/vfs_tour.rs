@@ -150,7 +150,6 @@ fn answers(answer: VfsResponse, expected: VfsResponse) -> anyhow::Result<()> {
 }
 
 fn ask(path: &str, action: VfsAction) -> anyhow::Result<VfsResponse> {
-    let answer =
-        vfs_request(path, action).send_and_await_response(5)?.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let answer = vfs_request(path, action).send_and_await_response(5)?.map_err(|error| anyhow::anyhow!("{error:?}"))?;
     Ok(parse_response(answer.body())?)
 }

@@ -108,11 +108,7 @@ fn folders(drive: &str, without_slash: &str) -> Result<()> {
     vfs::create_dir(&format!("{drive}/d/f"))?;
     vfs::write(&format!("{drive}/d/file"), "x")?;
     let entry = |name: &str, file_type| DirEntry { path: format!("{without_slash}/d/{name}"), file_type };
-    let expected = [
-        entry("e", FileType::Directory),
-        entry("f", FileType::Directory),
-        entry("file", FileType::File),
-    ];
+    let expected = [entry("e", FileType::Directory), entry("f", FileType::Directory), entry("file", FileType::File)];
     same!(vfs::read_dir(&format!("{drive}/d"))?[..], expected[..]);
     let full = vfs::remove_dir(&format!("{drive}/d")).map_err(|error| error.kind());
     same!(full, Err(ErrorKind::DirectoryNotEmpty));
