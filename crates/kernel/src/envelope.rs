@@ -101,6 +101,11 @@ impl ReplyPath {
     pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
         &self.0
     }
+
+    /// Waits until that life of the process is over.
+    pub async fn ended(&self) {
+        self.0.closed().await;
+    }
 }
 
 impl PartialEq for ReplyPath {

@@ -62,6 +62,16 @@ limits! {
     ProcessTimers = "timers_per_process_max",
     /// The node had too many timers.
     Timers = "timers_max",
+    /// A process had begun too many transactions of databases.
+    Transactions = "process_transactions_max",
+    /// A transaction of a database gathered too much.
+    TransactionBytes = "transaction_bytes_max",
+    /// A database was full.
+    DatabaseBytes = "database_bytes_max",
+    /// A statement of SQL took too long.
+    StatementMs = "statement_ms_max",
+    /// A query had too many rows.
+    Rows = "rows_max",
     /// A guest was refused memory.
     MemoryBytes = "memory_bytes_max",
     /// A guest was refused table elements.

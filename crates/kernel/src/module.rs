@@ -91,6 +91,7 @@ pub struct Caller {
     capabilities: Vec<HoldingRef>,
     expects: Option<Seconds>,
     replier: Replier,
+    life: ReplyPath,
 }
 
 impl Caller {
@@ -104,6 +105,7 @@ impl Caller {
             source: envelope.source().clone(),
             capabilities: envelope.content.capabilities.clone(),
             expects,
+            life: envelope.reply.clone(),
             replier: Replier {
                 module,
                 path: envelope.reply_path().clone(),
@@ -116,6 +118,11 @@ impl Caller {
     /// Its address.
     pub fn source(&self) -> &Address {
         &self.source
+    }
+
+    /// The life of the process that sent it. What a module keeps for a process ends with that, see [`ReplyPath::ended`].
+    pub fn life(&self) -> &ReplyPath {
+        &self.life
     }
 
     /// The id under which its request is shown to the owner: for the log.
