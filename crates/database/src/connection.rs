@@ -45,11 +45,7 @@ pub(crate) fn connect(path: &Path, role: Role) -> rusqlite::Result<Connection> {
 }
 
 /// How the writer makes changes durable, and how many bytes they may grow to.
-pub(crate) fn set_up_writer(
-    connection: &Connection,
-    durability: Durability,
-    bytes_max: u64,
-) -> rusqlite::Result<()> {
+pub(crate) fn set_up_writer(connection: &Connection, durability: Durability, bytes_max: u64) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {WAL_BYTES_MAX}"), [], |_| Ok(()))?;
     set_durability(connection, durability)?;

@@ -148,7 +148,9 @@ impl Files {
         let mut header = [0; 72];
         match file.read_exact(&mut header) {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(damaged("it is cut short".to_owned())),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                return Err(damaged("it is cut short".to_owned()));
+            }
             Err(error) => return Err(DatabaseError::io("reading", &path)(error)),
         }
         if !header.starts_with(MAGIC) {

@@ -7,9 +7,9 @@ use wharf_database::access::{self, Denied, Need};
 use wharf_database::{
     Book, Copies, DatabaseError, DatabaseId, DatabaseLimits, Databases, Missing, TransactionId, Transactions,
 };
+use wharf_kernel::Limit;
 use wharf_kernel::envelope::{Blob, Payload};
 use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
-use wharf_kernel::Limit;
 use wharf_types::Failure;
 use wharf_types::database::Durability;
 use wharf_types::kv::{KvAction, KvError, KvRequest, KvResponse};
@@ -165,7 +165,8 @@ impl KvModule {
             None => {
                 let value = open.value(&key).await.map_err(|error| to_wire(caller, error))?;
                 let bytes_max = self.transaction_bytes_max(open);
-                let noted = self.transactions.with(tx, life, id, |gathered| gathered.read(&key, value.as_ref(), bytes_max));
+                let noted =
+                    self.transactions.with(tx, life, id, |gathered| gathered.read(&key, value.as_ref(), bytes_max));
                 let noted = noted.map_err(none)?.map_err(|TooLarge| too_large(caller, bytes_max))?;
                 noted.map_err(|_| KvError::TxConflict)?;
                 value

@@ -44,7 +44,8 @@ pub(crate) fn get(connection: &Connection, key: &[u8]) -> rusqlite::Result<Optio
 pub(crate) fn put(connection: &Connection, key: &[u8], value: Option<&[u8]>) -> rusqlite::Result<()> {
     match value {
         Some(value) => {
-            let sql = "INSERT INTO entry (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+            let sql =
+                "INSERT INTO entry (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
             connection.prepare_cached(sql)?.execute([key, value])?
         }
         None => connection.prepare_cached("DELETE FROM entry WHERE key = ?1")?.execute([key])?,

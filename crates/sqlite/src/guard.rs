@@ -64,14 +64,32 @@ pub(crate) fn guarded<T>(
 
 /// Questions about the database that change nothing, and that take the name of a table or index, or none.
 const PRAGMAS: &[&str] = &[
-    "foreign_key_check", "foreign_key_list", "index_info", "index_list", "index_xinfo", "integrity_check", "quick_check",
-    "table_info", "table_list", "table_xinfo",
+    "foreign_key_check",
+    "foreign_key_list",
+    "index_info",
+    "index_list",
+    "index_xinfo",
+    "integrity_check",
+    "quick_check",
+    "table_info",
+    "table_list",
+    "table_xinfo",
 ];
 
 /// Those that would set something if they were given a value.
 const PRAGMAS_ALONE: &[&str] = &[
-    "collation_list", "compile_options", "data_version", "encoding", "foreign_keys", "freelist_count", "function_list",
-    "journal_mode", "page_count", "page_size", "schema_version", "user_version",
+    "collation_list",
+    "compile_options",
+    "data_version",
+    "encoding",
+    "foreign_keys",
+    "freelist_count",
+    "function_list",
+    "journal_mode",
+    "page_count",
+    "page_size",
+    "schema_version",
+    "user_version",
 ];
 
 /// Functions that reach beyond the database.

@@ -5,8 +5,23 @@ const READ: &[&str] = &["ANALYZE", "ATTACH", "BEGIN", "EXPLAIN", "PRAGMA", "SELE
 
 /// Words that a write begins with.
 const WRITE: &[&str] = &[
-    "ALTER", "ANALYZE", "COMMIT", "CREATE", "DELETE", "DETACH", "DROP", "END", "INSERT", "REINDEX", "RELEASE", "RENAME",
-    "REPLACE", "ROLLBACK", "SAVEPOINT", "UPDATE", "VACUUM",
+    "ALTER",
+    "ANALYZE",
+    "COMMIT",
+    "CREATE",
+    "DELETE",
+    "DETACH",
+    "DROP",
+    "END",
+    "INSERT",
+    "REINDEX",
+    "RELEASE",
+    "RENAME",
+    "REPLACE",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "UPDATE",
+    "VACUUM",
 ];
 
 /// Words of transactions. The node has its own around each statement; what begins like this never reaches SQLite, whose

@@ -142,13 +142,8 @@ impl Allowed<'_> {
         // Not in a database that does not exist.
         drop(self.lease().await?);
         let limits = self.module.databases.limits().of(&self.caller.source().process().package_id());
-        let begun = self.transactions().begin(
-            self.caller.kernel(),
-            self.caller.life(),
-            self.id,
-            limits,
-            Gathered::default(),
-        );
+        let begun =
+            self.transactions().begin(self.caller.kernel(), self.caller.life(), self.id, limits, Gathered::default());
         let tx_id = begun.map_err(|error| {
             self.hit(Limit::Transactions);
             SqliteError::RusqliteError(error.to_string())

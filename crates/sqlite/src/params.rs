@@ -80,8 +80,16 @@ mod tests {
     #[test]
     fn what_is_no_parameter_is_refused() {
         for bad in [
-            "{}", "7", "[[1]]", "[{}]", r#"[{"bytes":"not base64!"}]"#, r#"[{"bytes":1}]"#, r#"[{"text":"a","more":1}]"#, "[1",
-            "[1e999]", "\u{1}",
+            "{}",
+            "7",
+            "[[1]]",
+            "[{}]",
+            r#"[{"bytes":"not base64!"}]"#,
+            r#"[{"bytes":1}]"#,
+            r#"[{"text":"a","more":1}]"#,
+            "[1",
+            "[1e999]",
+            "\u{1}",
         ] {
             assert_eq!(read(Some(bad.as_bytes())), Err(SqliteError::InvalidParameters), "{bad}");
         }

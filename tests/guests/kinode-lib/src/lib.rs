@@ -1,6 +1,9 @@
 //! A process as a Kinode developer writes it: the published `kinode_process_lib`, JSON requests, a web page, a timer,
 //! saved state and files.
 
+mod kv;
+mod sqlite;
+
 use std::collections::HashMap;
 
 use kinode_process_lib::http::server::{HttpBindingConfig, HttpResponse, HttpServer, HttpServerRequest};
@@ -43,6 +46,10 @@ enum LibRequest {
         drive: String,
         file: String,
     },
+    /// Runs every function of the library's `kv`.
+    UseKv,
+    /// Runs every function of the library's `sqlite`.
+    UseSqlite,
     /// Prints the text.
     Print(String),
     /// Asks another process and answers with the body it answered.
@@ -125,6 +132,8 @@ impl Process {
                 let path = format!("/{}/{drive}/{file}", self.our.package_id());
                 LibResponse::Text(String::from_utf8(vfs::open_file(&path, false, None)?.read()?)?)
             }
+            LibRequest::UseKv => kv::run(&self.our.package_id()).map(|()| LibResponse::Ok)?,
+            LibRequest::UseSqlite => sqlite::run(&self.our.package_id()).map(|()| LibResponse::Ok)?,
             LibRequest::Print(text) => {
                 println!("{text}");
                 LibResponse::Ok
