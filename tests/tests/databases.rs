@@ -101,7 +101,10 @@ impl Writer {
         let acknowledged = self.acknowledged.load(Ordering::SeqCst);
         let what = format!("{} {} after kill {round}", self.module, self.db);
         assert_eq!(left, right, "{what}: half of a change is there");
-        assert!(left == acknowledged || left == acknowledged + 1, "{what}: {left}, and {acknowledged} was acknowledged");
+        assert!(
+            left == acknowledged || left == acknowledged + 1,
+            "{what}: {left}, and {acknowledged} was acknowledged"
+        );
         self.acknowledged.store(left, Ordering::SeqCst);
     }
 }
@@ -112,8 +115,12 @@ fn what_was_acknowledged_survives_kills_and_nothing_is_half() {
     println!("WHARF_DATABASE_KILLS={kills} WHARF_SEED={seed}");
     let mut random = Random(seed);
     let mut node = Node::with_prober();
-    let writers =
-        [Writer::new("kv", "fast"), Writer::new("kv", "safe"), Writer::new("sqlite", "fast"), Writer::new("sqlite", "safe")];
+    let writers = [
+        Writer::new("kv", "fast"),
+        Writer::new("kv", "safe"),
+        Writer::new("sqlite", "fast"),
+        Writer::new("sqlite", "safe"),
+    ];
     for writer in &writers {
         writer.open(&node, if writer.db == "safe" { "power" } else { "process" });
     }

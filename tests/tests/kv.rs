@@ -56,9 +56,7 @@ fn answers_come_where_they_are_expected_and_errors_always() {
     let node = Node::with_prober();
     let db = db(&node, "db");
     let body = |action: Value| json!({ "package_id": probers(), "db": "db", "action": action });
-    let send = |action: Value, metadata: &str| {
-        json!({ "Send": { "to": "kv:distro:sys", "body": body(action), "metadata": metadata } })
-    };
+    let send = |action: Value, metadata: &str| json!({ "Send": { "to": "kv:distro:sys", "body": body(action), "metadata": metadata } });
     let steps = json!([send(json!("Open"), "silent"), send(json!({ "Get": [9] }), "told"), "Receive"]);
     let told = node.last(db.by, steps);
     // Requests of one process are handled in order, so the first would have been answered before.
@@ -99,7 +97,10 @@ fn capabilities_are_for_the_process_that_opens() {
 #[test]
 fn a_database_of_another_package_is_not_opened_or_removed() {
     let node = Node::with_prober();
-    let others = Db { package: json!({ "package_name": "app-store", "publisher_node": "sys" }), ..Db::new(&node, A, "kv", "db") };
+    let others = Db {
+        package: json!({ "package_name": "app-store", "publisher_node": "sys" }),
+        ..Db::new(&node, A, "kv", "db")
+    };
     for action in [json!("Open"), json!("RemoveDb"), json!({ "OpenWith": { "durability": "power" } })] {
         assert_eq!(others.answer(action), err(json!("MismatchingPackageId")));
     }

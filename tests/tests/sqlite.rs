@@ -67,7 +67,8 @@ fn parameters_and_rows_are_as_guests_know_them() {
     let expected =
         json!([{ "a": null, "b": 1, "c": -7, "d": 1.5, "e": "abcd", "f": "plain text", "g": "abcd", "h": "AQI=" }]);
     assert_eq!(db.query(back, &params), expected);
-    let typed = json!({ "QueryTyped": { "statement": "SELECT ?5 AS x, ?7 AS x, ?1, ?2, ?3, ?4, ?6, ?8", "tx_id": null } });
+    let typed =
+        json!({ "QueryTyped": { "statement": "SELECT ?5 AS x, ?7 AS x, ?1, ?2, ?3, ?4, ?6, ?8", "tx_id": null } });
     let (body, blob) = db.ask(&typed, Some(&params.to_string()));
     assert_eq!(body["Rows"]["columns"][0], body["Rows"]["columns"][1]);
     let rows: Value = serde_json::from_str(blob.as_str().unwrap()).unwrap();
@@ -107,8 +108,10 @@ fn s8_what_takes_a_capability_is_refused_without_it() {
     authority::hand_over(&node, A, B, &[read]);
     assert_eq!(b.query("SELECT a FROM t", &json!([])), json!([{ "a": 1 }]));
     assert_eq!(b.write("DELETE FROM t", &json!([])), err(json!("NoWriteCap")));
-    let others =
-        Db { package: json!({ "package_name": "app-store", "publisher_node": "sys" }), ..Db::new(&node, A, "sqlite", "db") };
+    let others = Db {
+        package: json!({ "package_name": "app-store", "publisher_node": "sys" }),
+        ..Db::new(&node, A, "sqlite", "db")
+    };
     for action in [json!("Open"), json!("RemoveDb")] {
         assert_eq!(others.answer(action), err(json!("MismatchingPackageId")));
     }

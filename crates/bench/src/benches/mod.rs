@@ -3,6 +3,7 @@
 mod blob;
 mod boot;
 mod crowd;
+mod databases;
 mod http;
 mod memory;
 mod neighbours;
@@ -47,13 +48,17 @@ pub(crate) enum Name {
     Http,
     /// Durable writes of state, by 1 and by 100 processes
     State,
+    /// Keys and values: set and get, and durable sets by 1 and by 100 processes
+    Kv,
+    /// SQL: a row by its key
+    Sqlite,
     /// Memory of 10,000 processes that wait, and boot of a node that has them; only when it is asked for
     Crowd,
 }
 
 impl Name {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::RoundTrip,
         Self::Pipelined,
         Self::Pairs,
@@ -65,6 +70,8 @@ impl Name {
         Self::Memory,
         Self::Http,
         Self::State,
+        Self::Kv,
+        Self::Sqlite,
         Self::Crowd,
     ];
 
@@ -87,6 +94,8 @@ impl Name {
             Self::Memory => "memory of waiting processes",
             Self::Http => "HTTP",
             Self::State => "durable writes",
+            Self::Kv => "keys and values",
+            Self::Sqlite => "SQL",
             Self::Crowd => "10,000 processes",
         }
     }
@@ -105,6 +114,8 @@ impl Name {
             Self::Memory => memory::run(bench),
             Self::Http => http::run(bench),
             Self::State => state::run(bench),
+            Self::Kv => databases::kv(bench),
+            Self::Sqlite => databases::sqlite(bench),
             Self::Crowd => crowd::run(bench),
         }
     }

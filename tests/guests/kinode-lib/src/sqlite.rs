@@ -8,7 +8,11 @@ use serde_json::json;
 /// Runs them; an error says what was not as it has to be.
 pub fn run(package: &PackageId) -> Result<()> {
     let db = sqlite::open(package.clone(), "notes", None)?;
-    db.write("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT, size REAL, image BLOB, flag)".to_string(), vec![], None)?;
+    db.write(
+        "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT, size REAL, image BLOB, flag)".to_string(),
+        vec![],
+        None,
+    )?;
     let insert = "INSERT INTO note (text, size, image, flag) VALUES (?1, ?2, ?3, ?4)".to_string();
     let params = vec![json!("plain text"), json!(1.5), json!("AQID"), json!(true)];
     db.write(insert.clone(), params, None)?;
@@ -20,7 +24,8 @@ pub fn run(package: &PackageId) -> Result<()> {
     ensure!(row(0, "size") == Some(json!(1.5)) && row(0, "image") == Some(json!("AQID")), "{rows:?}");
     ensure!(row(0, "flag") == Some(json!(1)) && row(1, "flag") == Some(json!(-7)), "{rows:?}");
     ensure!(row(1, "size") == Some(json!(null)), "{rows:?}");
-    let kinds = db.read("SELECT typeof(text) AS t, typeof(image) AS i FROM note WHERE id = ?1".to_string(), vec![json!(1)])?;
+    let kinds =
+        db.read("SELECT typeof(text) AS t, typeof(image) AS i FROM note WHERE id = ?1".to_string(), vec![json!(1)])?;
     ensure!(kinds[0]["t"] == "text" && kinds[0]["i"] == "blob", "{kinds:?}");
 
     let tx = db.begin_tx()?;

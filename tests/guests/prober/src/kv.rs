@@ -71,9 +71,13 @@ fn scans(package: &PackageId) -> Checked {
     db.batch((0..10).map(entry).chain([(b"other".to_vec(), Some(Vec::new()))]))?;
     db.batch([(vec![b'k', 3], None)])?;
     let first = db.page(Scan::prefix("k").limit(4))?;
-    let keys = |page: &kv::Page| page.entries.iter().map(|(key, _)| key.get(1).copied().unwrap_or(99)).collect::<Vec<_>>();
+    let keys =
+        |page: &kv::Page| page.entries.iter().map(|(key, _)| key.get(1).copied().unwrap_or(99)).collect::<Vec<_>>();
     let mut checks = vec![ensure(keys(&first) == [0, 1, 2, 4], "in order, without what was removed")];
-    checks.push(ensure(first.entries.iter().all(|(key, value)| key.get(1).is_some_and(|n| usize::from(*n) == value.len())), "with their values"));
+    checks.push(ensure(
+        first.entries.iter().all(|(key, value)| key.get(1).is_some_and(|n| usize::from(*n) == value.len())),
+        "with their values",
+    ));
     let rest = db.page(Scan::prefix("k").from(first.next.unwrap_or_default()))?;
     checks.push(ensure(keys(&rest) == [5, 6, 7, 8, 9] && rest.next.is_none(), "and on to the end"));
     let down = db.page(Scan::prefix("k").from([b'k', 6]).limit(2).descending())?;

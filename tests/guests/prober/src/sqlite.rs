@@ -19,14 +19,16 @@ type Checked = Result<Result<(), String>, Error>;
 fn values(package: &PackageId) -> Checked {
     let db = sqlite::open(package, "library")?;
     db.write("CREATE TABLE t (a, b, c, d, e)", &[])?;
-    let row: Vec<Value> =
-        vec![Value::Null, i64::MIN.into(), 2.5.into(), "abcd".into(), vec![0_u8, 255].into()];
+    let row: Vec<Value> = vec![Value::Null, i64::MIN.into(), 2.5.into(), "abcd".into(), vec![0_u8, 255].into()];
     db.write("INSERT INTO t VALUES (?1, ?2, ?3, ?4, ?5)", &row)?;
     let found = db.read("SELECT *, 9e999, -9e999, a AS b FROM t", &[])?;
     let mut expected = row;
     expected.extend([f64::INFINITY.into(), f64::NEG_INFINITY.into(), Value::Null]);
     let mut checks = vec![ensure(found.rows == [expected], "every kind of value comes back")];
-    checks.push(ensure(found.columns.last().is_some_and(|name| name == "b"), "columns are in order, also twice the same"));
+    checks.push(ensure(
+        found.columns.last().is_some_and(|name| name == "b"),
+        "columns are in order, also twice the same",
+    ));
     checks.push(ensure(found.column("c") == Some(2) && found.first(2) == Some(&Value::Real(2.5)), "found by name"));
     let none: Option<i64> = None;
     let found = db.read("SELECT ?1 IS NULL, ?2", &[none.into(), true.into()])?;

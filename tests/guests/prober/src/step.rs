@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use wharf_process_lib::bindings::kinode::process::standard as wit;
 use wharf_process_lib::process::Spawn;
 use wharf_process_lib::{
-    Address, Capability, LazyLoadBlob, OnExit, PackageId, ProcessId, Request, Response, await_message, capability, process, state,
+    Address, Capability, LazyLoadBlob, OnExit, PackageId, ProcessId, Request, Response, await_message, capability,
+    process, state,
 };
 
 use crate::{Memory, describe, harm};
