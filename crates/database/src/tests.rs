@@ -228,6 +228,5 @@ async fn what_is_undone_leaves_nothing_and_what_fails_takes_nobody_with_it() {
     assert!(one.is_ok() && twice.is_err() && two.is_ok());
     assert_eq!(looked.unwrap(), 2);
     assert_eq!(undone().await.unwrap(), 3);
-    drop(undone);
     assert_eq!(all(lease).await, [1, 2]);
 }

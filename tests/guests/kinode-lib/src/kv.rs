@@ -21,24 +21,26 @@ pub fn run(package: &PackageId) -> Result<()> {
     db.delete_as(&key, None)?;
     ensure!(is_missing(&db.get(&key)), "what was deleted is not there");
 
-    db.set_raw(b"raw", &[0, 255, 1], None)?;
-    ensure!(db.get_raw(b"raw")? == [0, 255, 1], "bytes");
-    db.delete_raw(b"raw", None)?;
-    ensure!(is_missing(&db.get_raw(b"raw")), "bytes that were deleted");
-
     let tx = db.begin_tx()?;
     db.set(&key, &8, Some(tx))?;
-    db.set_raw(b"raw", b"in it", Some(tx))?;
+    db.set_as(&"other".to_string(), &"in it", Some(tx))?;
     ensure!(is_missing(&db.get(&key)), "nothing is visible before the commit");
     db.commit_tx(tx)?;
-    ensure!(db.get(&key)? == 8 && db.get_raw(b"raw")? == b"in it", "all is visible after the commit");
+    ensure!(
+        db.get(&key)? == 8 && db.get_as::<String>(&"other".to_string())? == "in it",
+        "all is visible after the commit"
+    );
     let gone = db.commit_tx(tx).unwrap_err();
     ensure!(matches!(gone.downcast_ref(), Some(KvError::NoTx(id)) if *id == tx), "a transaction ends once: {gone}");
 
     let raw = kv::open_raw(package.clone(), "raw", None)?;
+    raw.set_raw(b"raw", &[0, 255, 1], None)?;
+    ensure!(raw.get_raw(b"raw")? == [0, 255, 1], "bytes");
+    raw.delete_raw(b"raw", None)?;
+    ensure!(is_missing(&raw.get_raw(b"raw")), "bytes that were deleted");
     raw.set_raw(b"x", b"", None)?;
     ensure!(raw.get_raw(b"x")?.is_empty(), "an empty value is a value");
-    ensure!(is_missing(&raw.get_raw(b"raw")), "databases are apart");
+    ensure!(is_missing(&raw.get_raw(b"\"a\"")), "databases are apart");
     kv::remove_db(package.clone(), "raw", None)?;
     let again = kv::open_raw(package.clone(), "raw", None)?;
     ensure!(is_missing(&again.get_raw(b"x")), "a removed database is empty when it is opened again");
