@@ -52,14 +52,18 @@ fn each_action_has_the_answer_that_guests_know() {
 }
 
 #[test]
-fn answers_come_where_they_are_expected_and_errors_always() {
+fn answers_echo_metadata_and_come_where_they_are_expected() {
     let node = Node::with_prober();
     let db = db(&node, "db");
-    let body = |action: Value| json!({ "package_id": probers(), "db": "db", "action": action });
-    let send = |action: Value, metadata: &str| json!({ "Send": { "to": "kv:distro:sys", "body": body(action), "metadata": metadata } });
-    let steps = json!([send(json!("Open"), "silent"), send(json!({ "Get": [9] }), "told"), "Receive"]);
-    let told = node.last(db.by, steps);
-    // Requests of one process are handled in order, so the first would have been answered before.
+    let send = |action: Value, metadata: &str, expects: Option<u64>| {
+        let body = json!({ "package_id": probers(), "db": "db", "action": action });
+        json!({ "Send": { "to": "kv:distro:sys", "body": body, "metadata": metadata, "expects": expects } })
+    };
+    let told = node.last(
+        db.by,
+        json!([send(json!("Open"), "silent", None), send(json!({ "Get": [9] }), "told", Some(600)), "Receive"]),
+    );
+    // Requests of one process are handled in order, so the first was answered before.
     assert_eq!((&told["metadata"], &told["body"]), (&json!("told"), &json!(r#"{"Err":"KeyNotFound"}"#)), "{told}");
 }
 

@@ -169,9 +169,9 @@ async fn c5_what_json_cannot_say_is_said_otherwise() {
     let world = World::new(SqliteLimits::default());
     let sql = "SELECT 9e999 AS up, -9e999 AS down, 9e999 - 9e999 AS none, 0.1 AS real, 1e300 AS large";
     let found = world.query(sql).await.unwrap();
-    assert_eq!(found, r#"[{"up":"inf","down":"-inf","none":null,"real":0.1,"large":1e300}]"#);
+    assert_eq!(found, r#"[{"up":"inf","down":"-inf","none":null,"real":0.1,"large":1e+300}]"#);
     let typed = world.find(sql, Form::Arrays).await.unwrap();
-    assert_eq!(String::from_utf8(typed.json).unwrap(), r#"[[{"real":"inf"},{"real":"-inf"},null,0.1,1e300]]"#);
+    assert_eq!(String::from_utf8(typed.json).unwrap(), r#"[[{"real":"inf"},{"real":"-inf"},null,0.1,1e+300]]"#);
     assert_eq!(typed.columns, ["up", "down", "none", "real", "large"]);
 }
 

@@ -41,7 +41,7 @@ fn fill(connection: &Connection) -> Result<()> {
     for n in 0..DATABASE_KEYS {
         connection.prepare_cached(SET)?.execute((key(n), [7; DATABASE_VALUE_BYTES]))?;
         let text = "x".repeat(DATABASE_VALUE_BYTES);
-        connection.prepare_cached("INSERT INTO note VALUES (?1, ?2)")?.execute((n, text))?;
+        connection.prepare_cached("INSERT INTO note VALUES (?1, ?2)")?.execute((n as i64, text))?;
     }
     Ok(connection.execute_batch("COMMIT")?)
 }
@@ -57,7 +57,7 @@ fn call(connection: &Connection, work: DatabaseWork, n: usize) -> Result<()> {
         }
         DatabaseWork::SqlRead => {
             let mut statement = connection.prepare_cached("SELECT text FROM note WHERE id = ?1")?;
-            black_box(statement.query_row([n % DATABASE_KEYS], |row| row.get::<_, String>(0))?);
+            black_box(statement.query_row([(n % DATABASE_KEYS) as i64], |row| row.get::<_, String>(0))?);
         }
     }
     Ok(())
