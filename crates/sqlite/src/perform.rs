@@ -123,7 +123,7 @@ impl Statement {
     fn select(&self, connection: &Connection, form: Form, limits: &SqliteLimits) -> Result<Found, DatabaseError> {
         guarded(Purpose::Query, limits.statement_time(), || {
             let mut statement = connection.prepare_cached(&self.sql)?;
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let mut rows = statement.query(params_from_iter(&self.params))?;
             let mut written = Rows::new(form, &columns, limits.rows_max, limits.answer_bytes_max);
             while let Some(row) = rows.next()? {
