@@ -15,6 +15,9 @@ const ENTRY_BYTES: usize = 128;
 /// A value as it was read: its hash, or that there was none.
 pub(crate) type Seen = Option<blake3::Hash>;
 
+/// A key with the value that it gets, or that it is removed.
+pub(crate) type Change = (Key, Option<Payload>);
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
@@ -72,7 +75,7 @@ impl Gathered {
     }
 
     /// What was read, and what is to be changed.
-    pub(crate) fn into_parts(self) -> (Vec<(Key, Seen)>, Vec<(Key, Option<Payload>)>) {
+    pub(crate) fn into_parts(self) -> (Vec<(Key, Seen)>, Vec<Change>) {
         (self.reads.into_iter().collect(), self.changes.into_iter().collect())
     }
 }

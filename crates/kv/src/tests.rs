@@ -53,6 +53,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// Some keys, and the value of each, or that there is none.
+type Values = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
 /// What is tested.
 struct World {
     connection: Connection,
@@ -87,7 +90,7 @@ impl World {
 struct Model {
     map: Map,
     /// What the transaction has changed, and what it saw.
-    transaction: Option<(BTreeMap<Vec<u8>, Option<Vec<u8>>>, BTreeMap<Vec<u8>, Option<Vec<u8>>>)>,
+    transaction: Option<(Values, Values)>,
 }
 
 fn expected_scan(
