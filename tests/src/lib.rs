@@ -8,6 +8,7 @@
 //! | [`node`] | a daemon: start, restart, kill, stop |
 //! | [`rpc`] | sending it messages |
 //! | [`cli`] | running `wharf` against it |
+//! | [`databases`] | asking kv and sqlite |
 //! | [`prober`] | the guest that does what a test tells it |
 //! | [`authority`] | who holds what, handing it on, and whether it works |
 //! | [`prometheus`] | reading the node's counters |
@@ -24,6 +25,7 @@
 
 pub mod authority;
 pub mod cli;
+pub mod databases;
 pub mod node;
 pub mod packages;
 pub mod paths;

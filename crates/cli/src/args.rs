@@ -1,11 +1,15 @@
 //! The command line's grammar and its help.
 
+mod databases;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use wharf_types::PackageId;
 
+pub(crate) use self::databases::{DatabaseArgs, KeyForm, Kv, KvCommand, KvGet, KvScan, KvSet, Sql};
+use self::databases::{KV_EXAMPLES, SQL_EXAMPLES};
 use crate::names::{ProcessName, Target};
 use crate::output::Format;
 use crate::prompt::Consent;
@@ -80,6 +84,12 @@ pub(crate) enum Command {
     /// End a process and revoke what it gave out; its on-exit behaviour does not run
     #[command(after_help = "Examples:\n  wharf kill echo\n  wharf kill echo:echo:wharf.os")]
     Kill(Kill),
+    /// Read and change keys and values of a package
+    #[command(after_help = KV_EXAMPLES)]
+    Kv(Kv),
+    /// Run a statement of SQL in a database of a package
+    #[command(after_help = SQL_EXAMPLES)]
+    Sql(Sql),
     /// Write everything that the running node is to one file
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(Backup),
@@ -279,7 +289,7 @@ Examples:
   wharf backup node.zip
   wharf backup /backups/node-$(date +%F).zip --json
 
-The file has the node's key, `wharf.toml`, the database as it is at one moment, and the files of all packages. It is \
+The file has the node's key, `wharf.toml`, each database as it is at one moment, and the files of all packages. It is \
 secret: whoever has it can be the node, so only you may read it. Files that are written while they are copied may be in \
 it half: stop the packages that write them, where that matters.";
 

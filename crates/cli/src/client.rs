@@ -182,6 +182,17 @@ impl Client {
         blob: Option<&[u8]>,
         wait_s: u64,
     ) -> Result<Answer<Res>, RpcError> {
+        self.ask_for_bytes(process, request, blob, wait_s).map(|(answer, _)| answer)
+    }
+
+    /// The same, for an answer that has bytes beside it.
+    pub(crate) fn ask_for_bytes<Req: Serialize, Res: DeserializeOwned>(
+        &self,
+        process: &ProcessId,
+        request: &Req,
+        blob: Option<&[u8]>,
+        wait_s: u64,
+    ) -> Result<(Answer<Res>, Option<Vec<u8>>), RpcError> {
         let unreadable = |why: String| RpcError::Unreadable { from: format!("`{process}`"), why };
         let body = serde_json::to_string(request).map_err(|error| unreadable(error.to_string()))?;
         let message = RpcMessage {
@@ -194,7 +205,7 @@ impl Client {
         let reply = self.send(&message)?.ok_or_else(|| unreadable("nothing came back".to_owned()))?;
         let failure = Failure::from_metadata(reply.metadata.as_deref());
         match serde_json::from_slice(&reply.body) {
-            Ok(body) => Ok(Answer { body, failure }),
+            Ok(body) => Ok((Answer { body, failure }, blob_bytes(&reply)?)),
             Err(error) => Err(unreadable(error.to_string())),
         }
     }

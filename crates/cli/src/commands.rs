@@ -4,12 +4,14 @@ mod backup;
 mod caps;
 mod install;
 mod kill;
+mod kv;
 mod list;
 mod log_line;
 mod logs;
 mod ps;
 mod restore;
 mod send;
+mod sql;
 mod status;
 mod top;
 mod trace;
@@ -38,6 +40,8 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::Send(args) => send::run(&args, &Client::of(&home)?, output),
         Command::Logs(args) => logs::run(&args, &home, output),
         Command::Kill(args) => kill::run(&args, &Client::of(&home)?, output),
+        Command::Kv(args) => kv::run(&args, &Client::of(&home)?, output),
+        Command::Sql(args) => sql::run(&args, &Client::of(&home)?, output),
         Command::Backup(args) => backup::run(&args, &home, output),
         Command::Restore(args) => restore::run(&args, &home, output),
         Command::Top(args) => top::run(&args, &Client::of(&home)?, output),

@@ -7,6 +7,8 @@
 //!   wharf.toml     settings
 //!   kernel.db      processes, capabilities, process state
 //!   vfs/<package>:<publisher>/<drive>/
+//!   kv/<package>:<publisher>/<db>/<db>.db      keys and values
+//!   sqlite/<package>:<publisher>/<db>/<db>.db  SQL
 //!   cache/         compiled code; may be deleted at any time
 //!   log/           wharf.jsonl and older ones
 //!   run/           lock, pid, control token and URL of the running daemon
@@ -59,6 +61,16 @@ impl Home {
     /// Root of all drives.
     pub fn vfs(&self) -> PathBuf {
         self.root.join("vfs")
+    }
+
+    /// Root of all databases of `kv:distro:sys`.
+    pub fn kv(&self) -> PathBuf {
+        self.root.join("kv")
+    }
+
+    /// Root of all databases of `sqlite:distro:sys`.
+    pub fn sqlite(&self) -> PathBuf {
+        self.root.join("sqlite")
     }
 
     /// Compiled code.

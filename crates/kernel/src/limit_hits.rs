@@ -70,6 +70,16 @@ limits! {
     FileBytes = "file_bytes_max",
     /// A process was in the middle of too many files.
     ProcessCursors = "process_cursors_max",
+    /// A process had begun too many transactions of databases.
+    Transactions = "process_transactions_max",
+    /// A transaction of a database gathered too much.
+    TransactionBytes = "transaction_bytes_max",
+    /// A database was full.
+    DatabaseBytes = "database_bytes_max",
+    /// A statement of SQL took too long.
+    StatementMs = "statement_ms_max",
+    /// A query had too many rows.
+    Rows = "rows_max",
     /// A guest was refused memory.
     MemoryBytes = "memory_bytes_max",
     /// A guest was refused table elements.

@@ -3,7 +3,7 @@
 //! ```text
 //! settings -> home taken -> log -> port bound -> store, vfs, runtime, kernel
 //!   -> modules -> stored processes -> the node's own packages -> HTTP served -> `ready`
-//! stop -> HTTP ends -> processes and modules end -> store closed -> home given back
+//! stop -> HTTP ends -> processes and modules end -> databases and store closed -> home given back
 //! ```
 //!
 //! The port is bound before anything is started, so that a port in use costs nothing; it is served last, so that
@@ -16,11 +16,14 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use wharf_database::DatabaseError;
 use wharf_http::{ControlToken, HttpServer};
 use wharf_kernel::api::KernelModule;
 use wharf_kernel::capability::Authority;
 use wharf_kernel::{Kernel, LimitBook, ModuleHandle, Parts};
+use wharf_kv::KvModule;
 use wharf_runtime::Runtime;
+use wharf_sqlite::SqliteModule;
 use wharf_store::{KernelStore, OpenError, Snapshots, StateModule};
 use wharf_vfs::{DriveSource, Vfs, VfsModule, VfsSettings};
 
@@ -61,6 +64,7 @@ async fn serve(settings: Settings, taken: Taken) -> Result<(), Stopped> {
     stop_on_signals(&stop)?;
     let store = open_store(&settings).await?;
     let node = Node::start(&settings, &taken, Arc::clone(&store), &stop).await?;
+    let (kv, sqlite) = (node.kv.clone(), node.sqlite.clone());
     let (kernel, serving) = node.serve_http(listener, &taken)?;
     let url = format!("http://{}", reachable(address));
     taken.announce(&url)?;
@@ -72,6 +76,8 @@ async fn serve(settings: Settings, taken: Taken) -> Result<(), Stopped> {
         tracing::error!("the web server ended with a panic");
     }
     kernel.shut_down().await;
+    kv.close().await;
+    sqlite.close().await;
     store.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -82,6 +88,8 @@ struct Node {
     kernel: Kernel,
     server: HttpServer,
     http: ModuleHandle,
+    kv: KvModule,
+    sqlite: SqliteModule,
     stop: CancellationToken,
 }
 
@@ -110,6 +118,9 @@ impl Node {
         kernel.start_module(VfsModule::new(Arc::clone(&vfs)));
         let snapshots = Snapshots::new(settings.home.kernel_db(), settings.home.run_dir());
         kernel.start_module(StateModule::new(store, snapshots, settings.limits.state_bytes_max));
+        let (kv, sqlite) = open_databases(settings).await?;
+        kernel.start_module(kv.clone());
+        kernel.start_module(sqlite.clone());
         let (timer, wheel) = wharf_timer::timer(&kernel);
         kernel.start_module(timer);
         let http = kernel.start_module(server.module());
@@ -127,7 +138,7 @@ impl Node {
             }
         };
         tracing::info!(restored, packages = fresh, "processes are running");
-        Ok(Self { kernel, server, http, stop: stop.clone() })
+        Ok(Self { kernel, server, http, kv, sqlite, stop: stop.clone() })
     }
 
     fn serve_http(self, listener: TcpListener, taken: &Taken) -> Result<(Kernel, JoinHandle<()>), Stopped> {
@@ -168,6 +179,19 @@ async fn open_store(settings: &Settings) -> Result<Arc<KernelStore>, Stopped> {
         .await
         .map_err(|error| Stopped::Failed(format!("opening the store: {error}")))?;
     opened.map(Arc::new).map_err(|error| Stopped::HomeUnusable(error.to_string()))
+}
+
+/// The modules with databases of packages. None of those is opened before somebody asks for it, so that a damaged one is
+/// the trouble of those who use it.
+async fn open_databases(settings: &Settings) -> Result<(KvModule, SqliteModule), Stopped> {
+    let (home, bounds) = (settings.home.clone(), &settings.databases);
+    let (all, kv, sqlite) = (bounds.all.clone(), bounds.kv.clone(), bounds.sqlite.clone());
+    let opened = tokio::task::spawn_blocking(move || {
+        let kv = KvModule::open(home.kv(), home.run_dir(), all.clone(), kv)?;
+        Ok((kv, SqliteModule::open(home.sqlite(), home.run_dir(), all, sqlite)?))
+    });
+    let opened = opened.await.map_err(|error| Stopped::Failed(format!("opening the databases: {error}")))?;
+    opened.map_err(|error: DatabaseError| Stopped::HomeUnusable(error.to_string()))
 }
 
 fn stop_on_signals(stop: &CancellationToken) -> Result<(), Stopped> {

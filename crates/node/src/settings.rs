@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
+use wharf_database::{Book, DatabaseLimits};
 use wharf_home::Home;
 use wharf_http::HttpSettings;
 use wharf_kernel::Limits;
+use wharf_kv::KvLimits;
 use wharf_runtime::RuntimeSettings;
+use wharf_sqlite::SqliteLimits;
 use wharf_types::{NodeName, PackageId};
 use wharf_vfs::VfsLimits;
 
@@ -34,9 +37,12 @@ struct File {
     runtime: Table,
     http_limits: HttpSettings,
     vfs_limits: Table,
+    database_limits: Table,
+    kv_limits: Table,
+    sqlite_limits: Table,
 }
 
-/// The tables `[limits]`, `[runtime]` and `[vfs_limits]`, and those of packages that have others.
+/// The tables that packages may have others of, and those of the packages.
 #[derive(Debug, Default)]
 struct Bounds {
     limits: Limits,
@@ -45,6 +51,18 @@ struct Bounds {
     package_limits: Vec<(PackageId, Limits)>,
     package_runtime: Vec<(PackageId, RuntimeSettings)>,
     package_vfs_limits: Vec<(PackageId, VfsLimits)>,
+    databases: DatabaseBounds,
+}
+
+/// Bounds of databases.
+#[derive(Debug, Default)]
+pub struct DatabaseBounds {
+    /// Of each of the two modules.
+    pub all: Book<DatabaseLimits>,
+    /// Of keys and values.
+    pub kv: Book<KvLimits>,
+    /// Of SQL.
+    pub sqlite: Book<SqliteLimits>,
 }
 
 /// Where to serve.
@@ -83,6 +101,8 @@ pub struct Settings {
     pub vfs_limits: VfsLimits,
     /// Bounds of the files of packages that have others.
     pub package_vfs_limits: Vec<(PackageId, VfsLimits)>,
+    /// Bounds of databases.
+    pub databases: DatabaseBounds,
 }
 
 impl Settings {
@@ -124,6 +144,7 @@ impl Settings {
             http_limits: file.http_limits,
             vfs_limits: bounds.vfs_limits,
             package_vfs_limits: bounds.package_vfs_limits,
+            databases: bounds.databases,
         })
     }
 }
@@ -157,35 +178,52 @@ fn read_text(text: &str) -> Result<(File, Bounds), String> {
 }
 
 fn bounds(file: &File) -> Result<Bounds, String> {
-    let mut bounds = Bounds {
-        limits: read_table("limits", file.limits.clone())?,
-        runtime: read_table("runtime", file.runtime.clone())?,
-        vfs_limits: read_table("vfs_limits", file.vfs_limits.clone())?,
-        ..Bounds::default()
-    };
     for (name, tables) in &file.packages {
-        let package: PackageId = name.parse().map_err(|error| format!("[packages.\"{name}\"]: {error}"))?;
         for (key, value) in tables {
-            let table = format!("packages.\"{name}\".{key}");
-            let Value::Table(own) = value else { return Err(format!("`{table}` is not a table")) };
-            match key.as_str() {
-                "limits" => {
-                    let own = over(&table, &file.limits, own, Limits::NODE_WIDE)?;
-                    bounds.package_limits.push((package.clone(), read_table(&table, own)?));
-                }
-                "runtime" => {
-                    let own = over(&table, &file.runtime, own, RuntimeSettings::NODE_WIDE)?;
-                    bounds.package_runtime.push((package.clone(), read_table(&table, own)?));
-                }
-                "vfs_limits" => {
-                    let own = over(&table, &file.vfs_limits, own, VfsLimits::NODE_WIDE)?;
-                    bounds.package_vfs_limits.push((package.clone(), read_table(&table, own)?));
-                }
-                _ => return Err(format!("unknown table [{table}], expected `limits`, `runtime` or `vfs_limits`")),
+            if !value.is_table() {
+                return Err(format!("`packages.\"{name}\".{key}` is not a table"));
+            }
+            if !OF_PACKAGES.contains(&key.as_str()) {
+                let known = OF_PACKAGES.join("`, `");
+                return Err(format!("unknown table [packages.\"{name}\".{key}], expected one of `{known}`"));
             }
         }
     }
-    Ok(bounds)
+    let (limits, package_limits) = table_and_own(file, "limits", &file.limits, Limits::NODE_WIDE)?;
+    let (runtime, package_runtime) = table_and_own(file, "runtime", &file.runtime, RuntimeSettings::NODE_WIDE)?;
+    let (vfs_limits, package_vfs_limits) = table_and_own(file, "vfs_limits", &file.vfs_limits, VfsLimits::NODE_WIDE)?;
+    let databases = DatabaseBounds {
+        all: book(file, "database_limits", &file.database_limits, DatabaseLimits::NODE_WIDE)?,
+        kv: book(file, "kv_limits", &file.kv_limits, KvLimits::NODE_WIDE)?,
+        sqlite: book(file, "sqlite_limits", &file.sqlite_limits, SqliteLimits::NODE_WIDE)?,
+    };
+    Ok(Bounds { limits, runtime, vfs_limits, package_limits, package_runtime, package_vfs_limits, databases })
+}
+
+/// Tables that a package may have of its own.
+const OF_PACKAGES: [&str; 6] = ["limits", "runtime", "vfs_limits", "database_limits", "kv_limits", "sqlite_limits"];
+
+fn book<T: DeserializeOwned>(file: &File, key: &str, all: &Table, node_wide: &[&str]) -> Result<Book<T>, String> {
+    let (node, packages) = table_and_own(file, key, all, node_wide)?;
+    Ok(Book::new(node, packages))
+}
+
+/// The table `key`, and that of each package that has its own.
+fn table_and_own<T: DeserializeOwned>(
+    file: &File,
+    key: &str,
+    all: &Table,
+    node_wide: &[&str],
+) -> Result<(T, Vec<(PackageId, T)>), String> {
+    let mut packages = Vec::new();
+    for (name, tables) in &file.packages {
+        let package: PackageId = name.parse().map_err(|error| format!("[packages.\"{name}\"]: {error}"))?;
+        if let Some(Value::Table(own)) = tables.get(key) {
+            let table = format!("packages.\"{name}\".{key}");
+            packages.push((package, read_table(&table, over(&table, all, own, node_wide)?)?));
+        }
+    }
+    Ok((read_table(key, all.clone())?, packages))
 }
 
 /// By way of text, so that an error shows the line that it is about.
@@ -238,13 +276,16 @@ mod tests {
         let text = "[limits]\nmailbox_messages_max = 7\nbody_bytes_max = 8\n\
             [packages.\"chess:sys\".limits]\nmailbox_messages_max = 3\n\
             [packages.\"chess:sys\".runtime]\nmemory_bytes_max = 9\n\
-            [packages.\"chess:sys\".vfs_limits]\npackage_bytes_max = 10";
+            [packages.\"chess:sys\".vfs_limits]\npackage_bytes_max = 10\n\
+            [packages.\"chess:sys\".kv_limits]\nkey_bytes_max = 4";
         let (_, bounds) = read_text(text).unwrap();
         let chess: PackageId = "chess:sys".parse().unwrap();
         let expected = Limits { mailbox_messages_max: 3, body_bytes_max: 8, ..Limits::default() };
         assert_eq!(bounds.package_limits, [(chess.clone(), expected)]);
         let expected = RuntimeSettings { memory_bytes_max: 9, ..RuntimeSettings::default() };
         assert_eq!(bounds.package_runtime, [(chess.clone(), expected)]);
+        assert_eq!(bounds.databases.kv.of(&chess).key_bytes_max, 4);
+        assert_eq!(bounds.databases.kv.node(), &Default::default());
         let expected = VfsLimits { package_bytes_max: 10, ..VfsLimits::default() };
         assert_eq!(bounds.package_vfs_limits, [(chess, expected)]);
         assert_eq!(bounds.limits.mailbox_messages_max, 7);
@@ -258,6 +299,7 @@ mod tests {
             ("[packages.\"chess:sys\".limits]\nbody_bytes_max = 'many'", "body_bytes_max"),
             ("[packages.\"chess:sys\".runtime]\ncompilations_max = 3", "`compilations_max`"),
             ("[packages.\"chess:sys\".vfs_limits]\nworkers_max = 3", "`workers_max`"),
+            ("[packages.\"chess:sys\".database_limits]\nopen_max = 3", "`open_max`"),
             ("[packages.\"chess:sys\".http]\nx = 3", "\"chess:sys\".http"),
             ("[packages.\"chess:sys\"]\nlimits = 3", "\"chess:sys\".limits"),
             ("[packages.chess.limits]\nmailbox_messages_max = 3", "chess"),
@@ -286,6 +328,9 @@ mod tests {
             ("[runtime]", keys_of::<RuntimeSettings>()),
             ("[http_limits]", keys_of::<HttpSettings>()),
             ("[vfs_limits]", keys_of::<VfsLimits>()),
+            ("[database_limits]", keys_of::<DatabaseLimits>()),
+            ("[kv_limits]", keys_of::<KvLimits>()),
+            ("[sqlite_limits]", keys_of::<SqliteLimits>()),
         ];
         for (table, keys) in tables {
             let section = documented.split("\n## ").find(|section| section.starts_with(&format!("`{table}`")));

@@ -27,7 +27,7 @@
 //! |---|---|
 //! | [`mod@request`], [`mod@response`], [`mod@message`] | sending, answering, receiving |
 //! | [`state`] | what a process keeps over restarts |
-//! | [`vfs`], [`timer`], [`http`], [`kernel`] | the node's modules, typed |
+//! | [`vfs`], [`kv`], [`sqlite`], [`timer`], [`http`], [`kernel`] | the node's modules, typed |
 //! | [`capability`] | what this process may do |
 //! | [`process`] | who we are, our children, what happens when we end |
 //! | [`types`] | ids and wire shapes, shared with the node |
@@ -45,11 +45,13 @@ mod convert;
 pub mod error;
 pub mod http;
 pub mod kernel;
+pub mod kv;
 pub mod message;
 mod print;
 pub mod process;
 pub mod request;
 pub mod response;
+pub mod sqlite;
 pub mod state;
 pub mod timer;
 pub mod vfs;

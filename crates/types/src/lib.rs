@@ -12,6 +12,9 @@
 //! | [`kernel`], [`exit`] | `kernel:distro:sys` |
 //! | [`metrics`], [`events`], [`trace`] | `kernel:distro:sys`, about what a node counts, and what happens in it |
 //! | [`vfs`] | `vfs:distro:sys` |
+//! | [`kv`] | `kv:distro:sys` |
+//! | [`sqlite`] | `sqlite:distro:sys` |
+//! | [`database`] | both of these |
 //! | [`state`] | `state:distro:sys` |
 //! | [`timer`] | `timer:distro:sys` |
 //! | [`http_server`] | `http-server:distro:sys` |
@@ -20,14 +23,17 @@
 
 pub mod app_store;
 pub mod capability;
+pub mod database;
 pub mod events;
 pub mod exit;
 pub mod http_server;
 pub mod id;
 pub mod kernel;
+pub mod kv;
 pub mod message;
 pub mod metrics;
 pub mod rpc;
+pub mod sqlite;
 pub mod state;
 pub mod timer;
 pub mod trace;

@@ -21,7 +21,18 @@ pub(crate) fn component(our: &Address) -> String {
 
 /// Starts a child that everyone may speak to; one that is there already will do.
 pub(crate) fn start(component: &str, name: String, on_exit: OnExit) -> Result<(), String> {
-    match Spawn::new(component).name(name.as_str()).on_exit(on_exit).public().start() {
+    start_with(component, name, on_exit, &[])
+}
+
+/// The same, for a child that is given capabilities.
+pub(crate) fn start_with(
+    component: &str,
+    name: String,
+    on_exit: OnExit,
+    capabilities: &[Capability],
+) -> Result<(), String> {
+    let spawn = Spawn::new(component).name(name.as_str()).on_exit(on_exit).public();
+    match capabilities.iter().fold(spawn, |spawn, capability| spawn.give(capability.clone())).start() {
         Ok(_) | Err(SpawnError::NameTaken) => Ok(()),
         Err(error) => Err(format!("starting {name}: {error}")),
     }
@@ -84,7 +95,7 @@ pub(crate) fn run_pairs(
 }
 
 /// Waits until so many have done what they were told.
-fn await_all(count: usize) -> Result<(), String> {
+pub(crate) fn await_all(count: usize) -> Result<(), String> {
     for _ in 0..count {
         let message = await_message().map_err(|error| error.to_string())?;
         match message.json() {

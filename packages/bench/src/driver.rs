@@ -5,7 +5,7 @@ use std::time::Instant;
 use wharf_process_lib::{Address, Message, Response, await_message, println, state};
 
 use crate::protocol::{Command, Reply, Summary};
-use crate::{children, files, neighbours, round_trips};
+use crate::{children, databases, files, neighbours, round_trips};
 
 /// Does commands until the process is ended.
 pub(crate) fn serve(our: &Address) {
@@ -61,6 +61,13 @@ fn perform(our: &Address, starts: &mut children::Starts, command: Command) -> Re
         Command::Files { work, batches, per_batch } => {
             files::timed(our, work, batches, per_batch).map(Reply::Summary).map_err(|error| error.to_string())
         }
+        Command::Databases { work, batches, per_batch } => {
+            databases::timed(our, work, batches, per_batch).map(Reply::Summary)
+        }
+        Command::RunSetters { processes, per_process } => {
+            databases::run_setters(our, processes, per_process).map(Reply::ElapsedNs)
+        }
+        Command::SetDurably { count } => databases::set_durably(our, count).map(|()| Reply::Done),
         Command::Clock { count } => Ok(Reply::Summary(clock(count))),
     }
 }

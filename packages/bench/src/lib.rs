@@ -11,9 +11,11 @@
 //! | `deaf`, `spin`, `flood`, `crash` | what nobody wants beside him, see `neighbours` |
 //! | `gone` | ends at once |
 //! | `saver-N` | saves its state as often as it is told |
+//! | `setter-N` | sets keys as often as it is told |
 //! | `http` | answers every GET with the same text |
 
 mod children;
+mod databases;
 mod driver;
 mod echo;
 mod files;
@@ -27,7 +29,7 @@ use wharf_process_lib::{Address, Message, Request, Response, await_message, http
 fn init(our: Address) {
     let name = our.process().process();
     match name.split_once('-').map_or(name, |(part, _)| part) {
-        "driver" | "pair" | "saver" => driver::serve(&our),
+        "driver" | "pair" | "saver" | "setter" => driver::serve(&our),
         "echo" => echo::with_library(),
         "bare" => echo::bare(),
         "blob" => echo::blobs(),

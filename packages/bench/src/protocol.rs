@@ -5,6 +5,23 @@ use serde::{Deserialize, Serialize};
 /// What the web page of the guest says. Whoever it is compared with answers with as many bytes.
 pub(crate) const PAGE: &str = "hello, wharf\n";
 
+/// Keys, or rows, of the databases that are measured.
+pub(crate) const DATABASE_KEYS: usize = 1_000;
+
+/// Bytes of each value.
+pub(crate) const DATABASE_VALUE_BYTES: usize = 100;
+
+/// What a database is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DatabaseWork {
+    /// Set a key.
+    KvSet,
+    /// Get the value of a key.
+    KvGet,
+    /// Read a row by its key.
+    SqlRead,
+}
+
 /// A request to a process that drives a measurement.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Command {
@@ -103,6 +120,27 @@ pub(crate) enum Command {
         batches: usize,
         /// How often in a batch.
         per_batch: usize,
+    },
+    /// Call a database again and again. Answered with [`Reply::Summary`].
+    Databases {
+        /// What for.
+        work: DatabaseWork,
+        /// Batches, each timed as a whole.
+        batches: usize,
+        /// Calls in a batch.
+        per_batch: usize,
+    },
+    /// Let processes set keys of one database at the same time, durably. Answered with [`Reply::ElapsedNs`].
+    RunSetters {
+        /// How many processes.
+        processes: usize,
+        /// Keys that each sets, one after the other.
+        per_process: usize,
+    },
+    /// Set keys durably, as one of [`Command::RunSetters`]. Answered with [`Reply::Done`].
+    SetDurably {
+        /// How many.
+        count: usize,
     },
     /// Time the reading of the clock. Answered with [`Reply::Summary`].
     Clock {

@@ -3,6 +3,7 @@
 mod blob;
 mod boot;
 mod crowd;
+mod databases;
 mod files;
 mod http;
 mod memory;
@@ -50,13 +51,17 @@ pub(crate) enum Name {
     State,
     /// Files: 1 MiB read and appended, and a small one made
     Files,
+    /// Keys and values: set and get, and durable sets by 1 and by 100 processes
+    Kv,
+    /// SQL: a row by its key
+    Sqlite,
     /// Memory of 10,000 processes that wait, and boot of a node that has them; only when it is asked for
     Crowd,
 }
 
 impl Name {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::RoundTrip,
         Self::Pipelined,
         Self::Pairs,
@@ -69,6 +74,8 @@ impl Name {
         Self::Http,
         Self::State,
         Self::Files,
+        Self::Kv,
+        Self::Sqlite,
         Self::Crowd,
     ];
 
@@ -92,6 +99,8 @@ impl Name {
             Self::Http => "HTTP",
             Self::State => "durable writes",
             Self::Files => "files",
+            Self::Kv => "keys and values",
+            Self::Sqlite => "SQL",
             Self::Crowd => "10,000 processes",
         }
     }
@@ -111,6 +120,8 @@ impl Name {
             Self::Http => http::run(bench),
             Self::State => state::run(bench),
             Self::Files => files::run(bench),
+            Self::Kv => databases::kv(bench),
+            Self::Sqlite => databases::sqlite(bench),
             Self::Crowd => crowd::run(bench),
         }
     }

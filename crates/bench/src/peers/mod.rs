@@ -2,6 +2,7 @@
 //! share no memory.
 
 pub(crate) mod bare;
+pub(crate) mod databases;
 pub(crate) mod erlang;
 pub(crate) mod files;
 pub(crate) mod http;

@@ -13,8 +13,11 @@ const KIND: &str = "wharf-backup";
 /// Files that every archive has.
 const REQUIRED: [&str; 3] = ["version", "node.key", "kernel.db"];
 
-/// Files at the top that an archive may have besides; all else is in `vfs/`.
+/// Files at the top that an archive may have besides; all else is in [`FOLDERS`].
 const OPTIONAL: &str = "wharf.toml";
+
+/// Folders of what packages keep.
+const FOLDERS: [&str; 3] = ["vfs/", "kv/", "sqlite/"];
 
 /// What an archive is, and what has to be in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +102,8 @@ fn is_ours(name: &str) -> bool {
         return true;
     }
     let good = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0']);
-    name.strip_prefix("vfs/").is_some_and(|rest| rest.split('/').all(good))
+    let rest = FOLDERS.iter().find_map(|folder| name.strip_prefix(folder));
+    rest.is_some_and(|rest| rest.split('/').all(good))
 }
 
 #[cfg(test)]
@@ -119,12 +123,24 @@ mod tests {
 
     #[test]
     fn names_that_lead_out_of_a_home_are_refused() {
-        let good = ["version", "node.key", "kernel.db", "wharf.toml", "vfs/a:b/pkg/x"];
+        let good =
+            ["version", "node.key", "kernel.db", "wharf.toml", "vfs/a:b/pkg/x", "kv/a:b/x/x.db", "sqlite/a:b/x/x.db"];
         let whole = manifest(&good);
         assert_eq!(read(&whole).unwrap(), whole);
-        for bad in
-            ["../x", "/etc/passwd", "vfs/../x", "vfs//x", "vfs/", "vfs/./x", "run/lock", "vfs/a\\..\\x", "vfs/\0"]
-        {
+        for bad in [
+            "../x",
+            "/etc/passwd",
+            "vfs/../x",
+            "vfs//x",
+            "vfs/",
+            "vfs/./x",
+            "run/lock",
+            "vfs/a\\..\\x",
+            "vfs/\0",
+            "kv/../x",
+            "sqlite/",
+            "kvx/a",
+        ] {
             let error = read(&manifest(&[&good[..], &[bad]].concat())).unwrap_err();
             assert!(error.to_string().contains("does not belong"), "{bad}: {error}");
         }
@@ -134,8 +150,8 @@ mod tests {
     fn what_is_foreign_newer_or_lacks_something_is_refused() {
         let error = Manifest::read(b"[{\"process_name\":\"x\"}]").unwrap_err();
         assert!(matches!(error, ArchiveError::Foreign(_)), "{error}");
-        let error = Manifest::read(br#"{"kind":"wharf-backup","format":2,"else":1}"#).unwrap_err();
-        assert!(matches!(error, ArchiveError::Newer { found: 2 }), "{error}");
+        let error = Manifest::read(br#"{"kind":"wharf-backup","format":3,"else":1}"#).unwrap_err();
+        assert!(matches!(error, ArchiveError::Newer { found: 3 }), "{error}");
         let error = read(&manifest(&["version", "node.key"])).unwrap_err();
         assert!(error.to_string().contains("it has no kernel.db"), "{error}");
     }

@@ -4,21 +4,24 @@
 //! version, node.key, wharf.toml   as in the home; wharf.toml only if there is one
 //! kernel.db                       a consistent copy of one moment, complete without a log
 //! vfs/...                         every file of every drive
+//! kv/..., sqlite/...              a consistent copy of each database of each package, complete without a log
 //! manifest.json                   last: what all of it is, and a SHA-256 of each file
 //! ```
 //!
 //! The format has a number, [`FORMAT`]. What is newer, foreign or damaged is refused as a whole.
 
+mod databases;
 mod manifest;
 mod pack;
 mod unpack;
 
+pub(crate) use databases::{Copied, Copying, Database, Module};
 pub(crate) use manifest::Manifest;
 pub(crate) use pack::{Packed, pack, sync_folder};
 pub(crate) use unpack::{Archive, is_free};
 
-/// Format of the archive that is written, and the newest that is read.
-const FORMAT: u32 = 1;
+/// Format of the archive that is written, and the newest that is read. 1 had no databases of packages.
+const FORMAT: u32 = 2;
 
 /// Name of the manifest in the archive.
 const MANIFEST: &str = "manifest.json";

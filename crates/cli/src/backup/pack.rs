@@ -11,6 +11,7 @@ use wharf_home::Home;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::databases::{self, Copying, Database};
 use super::manifest::FileEntry;
 use super::{ArchiveError, MANIFEST, Manifest};
 use crate::output::note;
@@ -33,13 +34,15 @@ pub(crate) struct Packed {
     pub(crate) left_out: Vec<String>,
 }
 
-/// Writes everything of `home`, with `kernel_db` as its database, to `to`.
-pub(crate) fn pack<W: Write + Seek>(
+/// Writes everything of `home` to `to`, with `kernel_db` as its database, and what `copy` gives for each database of a
+/// package.
+pub(crate) fn pack<W: Write + Seek, E: From<ArchiveError>>(
     home: &Home,
     node: String,
     kernel_db: &Path,
+    mut copy: impl FnMut(&Database) -> Result<Copying, E>,
     to: W,
-) -> Result<Packed, ArchiveError> {
+) -> Result<Packed, E> {
     let mut pack = Pack {
         zip: ZipWriter::new(to),
         manifest: Manifest::new(node),
@@ -54,7 +57,14 @@ pub(crate) fn pack<W: Write + Seek>(
     }
     pack.file("kernel.db", kernel_db)?;
     pack.folders(&home.vfs())?;
-    pack.finish()
+    for database in databases::all(home)? {
+        match copy(&database)? {
+            Copying::Made(copied) => pack.file(&database.path(), &copied.0)?,
+            Copying::Gone => {}
+            Copying::Refused(reason) => pack.left_out.push(format!("{}: {reason}", database.path())),
+        }
+    }
+    Ok(pack.finish()?)
 }
 
 struct Pack<W: Write + Seek> {

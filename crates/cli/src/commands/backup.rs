@@ -1,17 +1,18 @@
 //! `wharf backup`: everything that a node is, in one file, while it runs.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wharf_home::Home;
 use wharf_types::ProcessId;
 use wharf_types::kernel::{KernelCommand, KernelResponse};
+use wharf_types::kv::{KvAction, KvError, KvRequest, KvResponse};
 use wharf_types::rpc::RpcMessage;
+use wharf_types::sqlite::{SqliteAction, SqliteError, SqliteRequest, SqliteResponse};
 use wharf_types::state::{StateAction, StateResponse};
 
 use crate::args::Backup;
-use crate::backup::{ArchiveError, Packed, pack, sync_folder};
+use crate::backup::{ArchiveError, Copied, Copying, Database, Module, Packed, pack, sync_folder};
 use crate::client::{self, Client, unexpected};
 use crate::errors::{CliError, CliResult};
 use crate::output::{Format, Output, note};
@@ -42,10 +43,10 @@ pub(crate) fn run(args: &Backup, home: &Home, output: &mut Output) -> CliResult<
         KernelResponse::Status(status) => status.node,
         other => return Err(unexpected("the kernel", &other)),
     };
-    note("the node copies its database ...");
+    note("the node copies its databases ...");
     let copy = copy_of_database(&client, home)?;
     note("reading the files ...");
-    let made = write(&file, home, node, &copy.0)?;
+    let made = write(&file, home, node, &copy.0, |database| copy_of(database, &client, home))?;
     for what in &made.left_out {
         note(&format!("left out: {}", text::clean_line(what)));
     }
@@ -60,17 +61,7 @@ pub(crate) fn run(args: &Backup, home: &Home, output: &mut Output) -> CliResult<
     }
 }
 
-/// The node's copy, which is removed when it has been read.
-struct Copy(PathBuf);
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        // The node removes what is left here after a while.
-        drop(fs::remove_file(&self.0));
-    }
-}
-
-fn copy_of_database(client: &Client, home: &Home) -> CliResult<Copy> {
+fn copy_of_database(client: &Client, home: &Home) -> CliResult<Copied> {
     let state = ProcessId::system("state");
     let body = serde_json::to_string(&StateAction::Backup).map_err(CliError::bad_input)?;
     let message = RpcMessage { expects_response: Some(COPY_WAIT_S), body: Some(body), ..client::to(state) };
@@ -83,30 +74,77 @@ fn copy_of_database(client: &Client, home: &Home) -> CliResult<Copy> {
         }
         other => return Err(unexpected("the node", &other)),
     }
-    let path = client::blob_bytes(&reply)?.and_then(|bytes| String::from_utf8(bytes).ok()).map(PathBuf::from);
-    // The file is read and then removed: it has to be where the node puts such files.
+    copy_at(client::blob_bytes(&reply)?, home)
+}
+
+/// The file is read and then removed: it has to be where the node puts such files.
+fn copy_at(path: Option<Vec<u8>>, home: &Home) -> CliResult<Copied> {
+    let path = path.and_then(|bytes| String::from_utf8(bytes).ok()).map(PathBuf::from);
     path.filter(|path| path.parent() == Some(&home_as_the_node_sees_it(home)))
-        .map(Copy)
+        .map(Copied)
         .ok_or_else(|| unexpected("the node", &"no copy in its home"))
+}
+
+/// Asks the node for a copy of a database of a package.
+fn copy_of(database: &Database, client: &Client, home: &Home) -> CliResult<Copying> {
+    let (package_id, db, module) =
+        (database.package.clone(), database.db.clone(), ProcessId::system(database.module.name()));
+    let (made, bytes) = match database.module {
+        Module::Kv => {
+            let request = KvRequest { package_id, db, action: KvAction::Backup };
+            let (answer, bytes) = client.ask_for_bytes(&module, &request, None, COPY_WAIT_S)?;
+            let made = match answer.body {
+                KvResponse::Backup => Ok(()),
+                KvResponse::Err(KvError::NoDb(..)) => return Ok(Copying::Gone),
+                KvResponse::Err(error) => Err(error.to_string()),
+                other => return Err(unexpected("kv", &other)),
+            };
+            (made, bytes)
+        }
+        Module::Sqlite => {
+            let request = SqliteRequest { package_id, db, action: SqliteAction::Backup };
+            let (answer, bytes) = client.ask_for_bytes(&module, &request, None, COPY_WAIT_S)?;
+            let made = match answer.body {
+                SqliteResponse::Backup => Ok(()),
+                SqliteResponse::Err(SqliteError::NoDb(..)) => return Ok(Copying::Gone),
+                SqliteResponse::Err(error) => Err(error.to_string()),
+                other => return Err(unexpected("sqlite", &other)),
+            };
+            (made, bytes)
+        }
+    };
+    match made {
+        Ok(()) => Ok(Copying::Made(copy_at(bytes, home)?)),
+        Err(reason) => Ok(Copying::Refused(reason)),
+    }
 }
 
 fn home_as_the_node_sees_it(home: &Home) -> PathBuf {
     std::path::absolute(home.run_dir()).unwrap_or_else(|_| home.run_dir())
 }
 
+impl From<ArchiveError> for CliError {
+    fn from(error: ArchiveError) -> Self {
+        Self::bad_input(format_args!("cannot make the backup: {error}")).hint("nothing was written")
+    }
+}
+
 /// Writes the archive under another name beside `file`, and renames it when it is on disk: there is a whole one or none.
-fn write(file: &Path, home: &Home, node: String, kernel_db: &Path) -> CliResult<Made> {
+fn write(
+    file: &Path,
+    home: &Home,
+    node: String,
+    kernel_db: &Path,
+    copy: impl FnMut(&Database) -> CliResult<Copying>,
+) -> CliResult<Made> {
     let folder = file.parent().unwrap_or(Path::new("/"));
-    let failed = |error: ArchiveError| {
-        CliError::bad_input(format_args!("cannot make the backup: {error}")).hint("nothing was written")
-    };
     // Nobody else may read it: it has the node's key.
     let mut draft = tempfile::Builder::new()
         .prefix(".wharf-backup-")
         .tempfile_in(folder)
         .map_err(|error| CliError::file("write to", folder, &error))?;
     let Packed { manifest, left_out } =
-        pack(home, node, kernel_db, std::io::BufWriter::new(draft.as_file_mut())).map_err(failed)?;
+        pack(home, node, kernel_db, copy, std::io::BufWriter::new(draft.as_file_mut()))?;
     let write_error = |error: std::io::Error| CliError::file("write", file, &error);
     draft.as_file().sync_all().map_err(write_error)?;
     let bytes = draft.as_file().metadata().map_err(write_error)?.len();

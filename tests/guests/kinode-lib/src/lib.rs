@@ -1,6 +1,8 @@
 //! A process as a Kinode developer writes it: the published `kinode_process_lib`, JSON requests, a web page, a timer,
 //! saved state and files.
 
+mod kv;
+mod sqlite;
 mod vfs_tour;
 
 use std::collections::HashMap;
@@ -49,6 +51,10 @@ enum LibRequest {
     TourVfs {
         drive: String,
     },
+    /// Runs every function of the library's `kv`.
+    UseKv,
+    /// Runs every function of the library's `sqlite`.
+    UseSqlite,
     /// Prints the text.
     Print(String),
     /// Asks another process and answers with the body it answered.
@@ -135,6 +141,8 @@ impl Process {
                 vfs_tour::run(self.our.package_id(), &drive)?;
                 LibResponse::Ok
             }
+            LibRequest::UseKv => kv::run(&self.our.package_id()).map(|()| LibResponse::Ok)?,
+            LibRequest::UseSqlite => sqlite::run(&self.our.package_id()).map(|()| LibResponse::Ok)?,
             LibRequest::Print(text) => {
                 println!("{text}");
                 LibResponse::Ok

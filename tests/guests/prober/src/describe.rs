@@ -38,3 +38,8 @@ pub(crate) fn error(error: &SendError) -> Value {
 pub(crate) fn blob(blob: Option<LazyLoadBlob>) -> Value {
     blob.map_or(Value::Null, |blob| json!(text(&blob.bytes)))
 }
+
+/// What was not as it has to be.
+pub(crate) fn ensure(is_so: bool, what: &str) -> Result<(), String> {
+    if is_so { Ok(()) } else { Err(format!("not so: {what}")) }
+}

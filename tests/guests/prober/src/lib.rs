@@ -5,6 +5,8 @@
 
 mod describe;
 mod harm;
+mod kv;
+mod sqlite;
 mod step;
 mod vfs_tour;
 

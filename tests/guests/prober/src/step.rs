@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use wharf_process_lib::bindings::kinode::process::standard as wit;
 use wharf_process_lib::process::Spawn;
 use wharf_process_lib::{
-    Address, Capability, LazyLoadBlob, OnExit, ProcessId, Request, Response, await_message, capability, process, state,
+    Address, Capability, LazyLoadBlob, OnExit, PackageId, ProcessId, Request, Response, await_message, capability,
+    process, state,
 };
 
 use crate::{Memory, describe, harm};
@@ -77,6 +78,10 @@ pub(crate) enum Step {
     /// Go through the library's `vfs` module, in a drive of this name.
     TourVfs(String),
     Our,
+    /// Runs every function of the library's `kv`; the outcome is `null`, or what was not as it has to be.
+    UseKv,
+    /// The same for `sqlite`.
+    UseSqlite,
     /// Return from `init`.
     Return,
     Panic(String),
@@ -167,6 +172,8 @@ impl Step {
                 },
             ),
             Self::Our => process::our().map_or_else(|error| json!(error.to_string()), |our| json!(our.to_string())),
+            Self::UseKv => used(crate::kv::run),
+            Self::UseSqlite => used(crate::sqlite::run),
             Self::Return => return Err(Flow::Return),
             #[allow(clippy::panic, reason = "that is the step")]
             Self::Panic(text) => panic!("{text}"),
@@ -183,6 +190,15 @@ impl Step {
 fn done(step: impl FnOnce()) -> Value {
     step();
     Value::Null
+}
+
+/// The outcome of using a module of the node in the name of our package.
+fn used(run: impl FnOnce(&PackageId) -> Result<(), String>) -> Value {
+    let our = process::our().map_err(|error| error.to_string());
+    match our.and_then(|our| run(&our.process().package_id())) {
+        Ok(()) => Value::Null,
+        Err(error) => json!(error),
+    }
 }
 
 fn bytes(body: &Value) -> Vec<u8> {

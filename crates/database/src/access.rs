@@ -1,0 +1,76 @@
+//! Who may do what with a database.
+//!
+//! Making and removing one is for processes of its package. Reading and writing takes the capability for that, which the
+//! process that opens a database gets; being of the package is not enough. The node's owner may do all of it.
+
+use serde_json::json;
+use wharf_kernel::module::Caller;
+use wharf_types::ProcessId;
+
+use crate::name::DatabaseId;
+
+/// Params of the capability, issued by the module, to do everything with every database of it.
+const ROOT: &str = r#"{"root":true}"#;
+
+/// What something takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The capability to read.
+    Read,
+    /// The capability to write.
+    Write,
+    /// To be of the package.
+    Package,
+    /// To be the node's owner.
+    Owner,
+}
+
+/// Why it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// No capability to read.
+    Read,
+    /// No capability to write.
+    Write,
+    /// It is of another package.
+    Package,
+    /// It is for the node's owner.
+    Owner,
+}
+
+/// Whether the caller acts for the node's owner: it holds the root capability, or it is the web server, in whose name comes
+/// what was sent with the control token, and nothing else, to modules.
+fn is_owner(caller: &Caller) -> bool {
+    *caller.source().process() == ProcessId::system("http-server") || caller.holds(ROOT)
+}
+
+/// Checks that the caller may.
+pub fn check(caller: &Caller, id: &DatabaseId, need: Need) -> Result<(), Denied> {
+    let (may, denied) = match need {
+        Need::Read => (caller.holds(&params("read", id)), Denied::Read),
+        Need::Write => (caller.holds(&params("write", id)), Denied::Write),
+        Need::Package => (caller.source().process().is_in(id.package()), Denied::Package),
+        Need::Owner => (false, Denied::Owner),
+    };
+    if may || is_owner(caller) { Ok(()) } else { Err(denied) }
+}
+
+/// Gives the caller the capabilities for a database of its package that it does not hold yet. Whether it holds them then.
+pub async fn grant(caller: &Caller, id: &DatabaseId) -> bool {
+    let both = ["read", "write"].map(|kind| params(kind, id));
+    let missing: Vec<_> = both.iter().filter(|params| !caller.holds(params)).cloned().collect();
+    // The owner needs none.
+    if missing.is_empty() || !caller.source().process().is_in(id.package()) {
+        return true;
+    }
+    if let Err(error) = caller.grant(missing).await {
+        tracing::warn!(%error, process = %caller.source(), "the capabilities of a database were not granted");
+        return false;
+    }
+    both.iter().all(|params| caller.holds(params))
+}
+
+/// The params of a capability for a database, as guests know them.
+fn params(kind: &str, id: &DatabaseId) -> String {
+    json!({ "kind": kind, "db_key": [id.package(), id.name()] }).to_string()
+}

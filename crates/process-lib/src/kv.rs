@@ -1,0 +1,288 @@
+//! `kv:distro:sys`: keys and values.
+//!
+//! A database belongs to a package; its processes open it. Keys and values are bytes, or anything that serde writes as
+//! JSON.
+//!
+//! ```no_run
+//! use wharf_process_lib::{PackageId, kv};
+//!
+//! fn count(package: &PackageId) -> Result<u64, kv::Error> {
+//!     let visits = kv::open(package, "visits")?;
+//!     let before: u64 = visits.get_json("front page")?.unwrap_or(0);
+//!     visits.set_json("front page", &(before + 1))?;
+//!     Ok(before + 1)
+//! }
+//! ```
+//!
+//! Several changes at once, all of them or none:
+//!
+//! ```no_run
+//! use wharf_process_lib::kv::{Database, Error};
+//!
+//! fn move_over(accounts: &Database) -> Result<(), Error> {
+//!     let transaction = accounts.begin()?;
+//!     if let Some(all) = transaction.get(b"from")? {
+//!         transaction.set(b"to", all)?;
+//!         transaction.delete(b"from")?;
+//!     }
+//!     // Fails with `TxConflict` when somebody else changed `from` meanwhile; then begin again.
+//!     transaction.commit()
+//! }
+//! ```
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wharf_types::database::Durability;
+use wharf_types::kv::{KvAction, KvChange, KvEntry, KvError, KvOrder, KvRequest, KvResponse, KvScan};
+use wharf_types::{LazyLoadBlob, PackageId};
+
+use crate::error::{CallError, call};
+use crate::request::Request;
+
+/// How long a call may take; a durable write on a busy disk is the slow one.
+const TIMEOUT_S: u64 = 30;
+
+/// Why a call failed.
+pub type Error = CallError<KvError>;
+
+/// Opens a database of this process's package, and makes it if there is none. What is acknowledged survives the end of the
+/// node, also a sudden one; [`open_with`] has a stronger promise.
+pub fn open(package: &PackageId, name: &str) -> Result<Database, Error> {
+    opened(package, name, KvAction::Open)
+}
+
+/// [`open`], and settles what an acknowledgement is worth from now on. The database remembers it.
+pub fn open_with(package: &PackageId, name: &str, durability: Durability) -> Result<Database, Error> {
+    opened(package, name, KvAction::OpenWith { durability })
+}
+
+/// A database whose capabilities this process was given by somebody else. Nothing is asked of the node.
+pub fn of_others(package: &PackageId, name: &str) -> Database {
+    Database { package: package.clone(), name: name.to_owned() }
+}
+
+/// Removes a database of this process's package with all in it; nothing happens when there is none.
+pub fn remove(package: &PackageId, name: &str) -> Result<(), Error> {
+    of_others(package, name).done("remove", KvAction::RemoveDb, None)
+}
+
+fn opened(package: &PackageId, name: &str, action: KvAction) -> Result<Database, Error> {
+    let database = of_others(package, name);
+    database.done("open", action, None)?;
+    Ok(database)
+}
+
+/// A database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    package: PackageId,
+    name: String,
+}
+
+/// Some keys in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Keys with their values.
+    pub entries: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Where to go on, for [`Scan::from`]; `None` when this was all.
+    pub next: Option<Vec<u8>>,
+}
+
+/// Which keys to look for.
+#[derive(Clone, Debug, Default)]
+#[must_use = "nothing is looked for before `page`"]
+pub struct Scan(KvScan);
+
+impl Scan {
+    /// All keys, the smallest first.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Keys that begin like this.
+    pub fn prefix(prefix: impl Into<Vec<u8>>) -> Self {
+        Self(KvScan { prefix: prefix.into(), ..KvScan::default() })
+    }
+
+    /// Begin here, this key included.
+    pub fn from(mut self, key: impl Into<Vec<u8>>) -> Self {
+        self.0.from = Some(key.into());
+        self
+    }
+
+    /// At most so many keys. The node has a bound of its own.
+    pub fn limit(mut self, keys: u64) -> Self {
+        self.0.limit = Some(keys);
+        self
+    }
+
+    /// The largest key first.
+    pub fn descending(mut self) -> Self {
+        self.0.order = KvOrder::Descending;
+        self
+    }
+}
+
+impl Database {
+    /// The value of a key.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.value(KvAction::Get(key.to_vec()))
+    }
+
+    /// Sets a key.
+    pub fn set(&self, key: &[u8], value: impl Into<Vec<u8>>) -> Result<(), Error> {
+        self.done("set", KvAction::Set { key: key.to_vec(), tx_id: None }, Some(value.into()))
+    }
+
+    /// Removes a key; nothing happens when it is not there.
+    pub fn delete(&self, key: &[u8]) -> Result<(), Error> {
+        self.done("delete", KvAction::Delete { key: key.to_vec(), tx_id: None }, None)
+    }
+
+    /// The value of a key; both are JSON.
+    pub fn get_json<T: DeserializeOwned>(&self, key: &(impl Serialize + ?Sized)) -> Result<Option<T>, Error> {
+        let found = self.get(&self.to_json(key)?)?;
+        let read = |bytes: Vec<u8>| serde_json::from_slice(&bytes).map_err(|error| self.malformed(&error));
+        found.map(read).transpose()
+    }
+
+    /// Sets a key; key and value are written as JSON.
+    pub fn set_json(&self, key: &(impl Serialize + ?Sized), value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+        self.set(&self.to_json(key)?, self.to_json(value)?)
+    }
+
+    /// Sets a key (or removes it, for `None`) if its value is `expected`. Whether it was.
+    pub fn compare_and_set(&self, key: &[u8], expected: Option<&[u8]>, value: Option<Vec<u8>>) -> Result<bool, Error> {
+        let action = KvAction::CompareAndSet { key: key.to_vec(), expected: expected.map(<[u8]>::to_vec) };
+        match self.done("compare and set", action, value) {
+            Ok(()) => Ok(true),
+            Err(CallError::Refused { source: KvError::NotAsExpected, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets keys, and removes those with `None`: all of it or nothing.
+    pub fn batch(&self, changes: impl IntoIterator<Item = (Vec<u8>, Option<Vec<u8>>)>) -> Result<(), Error> {
+        let mut values = Vec::new();
+        let mut list = Vec::new();
+        for (key, value) in changes {
+            list.push(match value {
+                None => KvChange::Delete { key },
+                Some(value) => {
+                    values.extend_from_slice(&value);
+                    KvChange::Set { key, bytes: value.len() as u64 }
+                }
+            });
+        }
+        self.done("change", KvAction::Batch(list), Some(values))
+    }
+
+    /// Keys in order, with their values.
+    pub fn page(&self, scan: Scan) -> Result<Page, Error> {
+        let (tried, response, blob) = self.ask("scan", KvAction::Scan(scan.0), None)?;
+        let KvResponse::Scan { entries, next } = response else { return Err(CallError::unexpected(&tried)) };
+        let values = blob.unwrap_or_default();
+        let mut rest = values.as_slice();
+        let entries = entries.into_iter().map(|KvEntry { key, bytes }| {
+            let taken = usize::try_from(bytes).ok().and_then(|bytes| rest.split_at_checked(bytes));
+            let (value, left) = taken.ok_or_else(|| CallError::unexpected(&tried))?;
+            rest = left;
+            Ok((key, value.to_vec()))
+        });
+        Ok(Page { entries: entries.collect::<Result<_, Error>>()?, next })
+    }
+
+    /// Begins a transaction. It is forgotten unless it is committed, at the latest with this process.
+    pub fn begin(&self) -> Result<Transaction<'_>, Error> {
+        match self.ask("begin a transaction in", KvAction::BeginTx, None)? {
+            (_, KvResponse::BeginTx { tx_id }, _) => Ok(Transaction { database: self, id: tx_id }),
+            (tried, ..) => Err(CallError::unexpected(&tried)),
+        }
+    }
+
+    fn value(&self, action: KvAction) -> Result<Option<Vec<u8>>, Error> {
+        match self.ask("get", action, None) {
+            Ok((_, KvResponse::Get(_), blob)) => Ok(Some(blob.unwrap_or_default())),
+            Ok((tried, ..)) => Err(CallError::unexpected(&tried)),
+            Err(CallError::Refused { source: KvError::KeyNotFound, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn done(&self, verb: &str, action: KvAction, blob: Option<Vec<u8>>) -> Result<(), Error> {
+        match self.ask(verb, action, blob)? {
+            (_, KvResponse::Ok, _) => Ok(()),
+            (tried, ..) => Err(CallError::unexpected(&tried)),
+        }
+    }
+
+    fn ask(
+        &self,
+        verb: &str,
+        action: KvAction,
+        blob: Option<Vec<u8>>,
+    ) -> Result<(String, KvResponse, Option<Vec<u8>>), Error> {
+        let tried = format!("{verb} database {} of {}", self.name, self.package);
+        let asked = KvRequest { package_id: self.package.clone(), db: self.name.clone(), action };
+        let malformed =
+            |error: serde_json::Error| CallError::Malformed { tried: tried.clone(), error: error.to_string() };
+        let mut request = Request::to_module("kv").json(&asked).map_err(malformed)?;
+        if let Some(bytes) = blob {
+            request = request.blob(LazyLoadBlob { mime: None, bytes });
+        }
+        match call(request, &tried, TIMEOUT_S)? {
+            (KvResponse::Err(source), _) => Err(CallError::Refused { tried, source }),
+            // Only these bring bytes; nothing else pays for fetching them.
+            (response @ (KvResponse::Get(_) | KvResponse::Scan { .. }), answer) => {
+                Ok((tried, response, answer.blob().map(|blob| blob.bytes)))
+            }
+            (response, _) => Ok((tried, response, None)),
+        }
+    }
+
+    fn to_json(&self, value: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(value).map_err(|error| self.malformed(&error))
+    }
+
+    fn malformed(&self, error: &serde_json::Error) -> Error {
+        CallError::Malformed {
+            tried: format!("use database {} of {}", self.name, self.package),
+            error: error.to_string(),
+        }
+    }
+}
+
+/// Changes that become visible together, or never. It sees its own changes, and what is committed.
+#[derive(Debug)]
+#[must_use = "what is not committed is forgotten"]
+pub struct Transaction<'a> {
+    database: &'a Database,
+    id: u64,
+}
+
+impl Transaction<'_> {
+    /// The value of a key as this transaction sees it.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.database.value(KvAction::GetInTx { key: key.to_vec(), tx_id: self.id })
+    }
+
+    /// Sets a key.
+    pub fn set(&self, key: &[u8], value: impl Into<Vec<u8>>) -> Result<(), Error> {
+        self.database.done("set", KvAction::Set { key: key.to_vec(), tx_id: Some(self.id) }, Some(value.into()))
+    }
+
+    /// Removes a key.
+    pub fn delete(&self, key: &[u8]) -> Result<(), Error> {
+        self.database.done("delete", KvAction::Delete { key: key.to_vec(), tx_id: Some(self.id) }, None)
+    }
+
+    /// Makes the changes, unless what was read is not so any more.
+    pub fn commit(self) -> Result<(), Error> {
+        self.database.done("commit to", KvAction::Commit { tx_id: self.id }, None)
+    }
+
+    /// Forgets the changes.
+    pub fn roll_back(self) -> Result<(), Error> {
+        self.database.done("roll back in", KvAction::Rollback { tx_id: self.id }, None)
+    }
+}
