@@ -70,6 +70,12 @@ limits! {
     FileBytes = "file_bytes_max",
     /// A process was in the middle of too many files.
     ProcessCursors = "process_cursors_max",
+    /// A process had too many scheduled timers.
+    ProcessScheduled = "scheduled_per_process_max",
+    /// The node had too many scheduled timers.
+    Scheduled = "scheduled_max",
+    /// What a scheduled timer was to send was too large.
+    ScheduledBodyBytes = "scheduled_body_bytes_max",
     /// A guest was refused memory.
     MemoryBytes = "memory_bytes_max",
     /// A guest was refused table elements.

@@ -110,13 +110,14 @@ impl Node {
         kernel.start_module(VfsModule::new(Arc::clone(&vfs)));
         let snapshots = Snapshots::new(settings.home.kernel_db(), settings.home.run_dir());
         kernel.start_module(StateModule::new(store, snapshots, settings.limits.state_bytes_max));
-        let (timer, wheel) = wharf_timer::timer(&kernel);
-        kernel.start_module(timer);
+        let (timers, wheel) =
+            wharf_timer::timer(&kernel).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
         let http = kernel.start_module(server.module());
         kernel.run_until_stop(wheel.turn(stop.clone()));
         let components = DriveSource::new(Arc::clone(&vfs));
         let restored =
             kernel.restore(Arc::new(components)).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
+        timers.processes_are_back().await;
         let fresh = match &settings.packages {
             Some(folder) => bundled::install_all(&kernel, &vfs, folder).await.map_err(|error| failed(&error))?,
             None => {
