@@ -23,8 +23,8 @@
 //! # Ok::<(), wharf_process_lib::CallError<timer::TimerError>>(())
 //! ```
 
-use wharf_types::timer::{TimerAction, TimerNotice, TimerResponse};
 pub use wharf_types::timer::{ScheduledTimer, TimerError};
+use wharf_types::timer::{TimerAction, TimerNotice, TimerResponse};
 
 use crate::error::{CallError, call};
 use crate::message::Message;
