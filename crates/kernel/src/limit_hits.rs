@@ -82,6 +82,10 @@ limits! {
     TableElements = "table_elements_max",
     /// A guest made the host allocate too much in one call.
     HostCallBytes = "host_call_bytes_max",
+    /// A guest had too many files open.
+    OpenFiles = "open_files_max",
+    /// All guests together had.
+    NodeOpenFiles = "node_open_files_max",
     /// A guest computed for too long.
     CpuBurst = "cpu_burst_ms_max",
 }

@@ -95,8 +95,8 @@ impl Node {
         let failed = |error: &dyn std::fmt::Display| Stopped::Failed(error.to_string());
         let files = VfsSettings::new(settings.vfs_limits.clone(), settings.package_vfs_limits.clone());
         let vfs = Vfs::open(settings.home.vfs(), files).map_err(|error| failed(&error))?;
-        let runtime =
-            Runtime::new(settings.runtime.clone(), settings.package_runtime.clone()).map_err(|error| failed(&error))?;
+        let runtime = Runtime::new(settings.runtime.clone(), settings.package_runtime.clone(), Arc::clone(&vfs))
+            .map_err(|error| failed(&error))?;
         let kernel = Kernel::new(Parts {
             node: taken.node.clone(),
             authority: Authority::from_seed(&taken.seed).map_err(|error| Stopped::HomeUnusable(error.to_string()))?,
