@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use wharf_types::PackageId;
 
+use crate::commands::fs::{self, Fs};
 use crate::names::{ProcessName, Target};
 use crate::output::Format;
 use crate::prompt::Consent;
@@ -80,6 +81,9 @@ pub(crate) enum Command {
     /// End a process and revoke what it gave out; its on-exit behaviour does not run
     #[command(after_help = "Examples:\n  wharf kill echo\n  wharf kill echo:echo:wharf.os")]
     Kill(Kill),
+    /// Look at the files of packages, and copy them to and from this machine
+    #[command(after_help = fs::EXAMPLES, subcommand)]
+    Fs(Fs),
     /// Write everything that the running node is to one file
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(Backup),

@@ -2,6 +2,7 @@
 
 mod backup;
 mod caps;
+pub(crate) mod fs;
 mod install;
 mod kill;
 mod list;
@@ -37,6 +38,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::Ps(args) => ps::run(&args, &Client::of(&home)?, output),
         Command::Send(args) => send::run(&args, &Client::of(&home)?, output),
         Command::Logs(args) => logs::run(&args, &home, output),
+        Command::Fs(fs) => fs::run(&fs, &Client::of(&home)?, output),
         Command::Kill(args) => kill::run(&args, &Client::of(&home)?, output),
         Command::Backup(args) => backup::run(&args, &home, output),
         Command::Restore(args) => restore::run(&args, &home, output),

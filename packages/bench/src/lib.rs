@@ -13,6 +13,7 @@
 //! | `saver-N` | saves its state as often as it is told |
 //! | `http` | answers every GET with the same text |
 
+mod blocks;
 mod children;
 mod driver;
 mod echo;

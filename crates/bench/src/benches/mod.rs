@@ -13,6 +13,7 @@ mod pipelined;
 mod round_trip;
 mod start;
 mod state;
+mod std_fs;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -50,13 +51,15 @@ pub(crate) enum Name {
     State,
     /// Files: 1 MiB read and appended, and a small one made
     Files,
+    /// `std::fs` in a guest, blocks of 64 KiB
+    StdFs,
     /// Memory of 10,000 processes that wait, and boot of a node that has them; only when it is asked for
     Crowd,
 }
 
 impl Name {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::RoundTrip,
         Self::Pipelined,
         Self::Pairs,
@@ -69,6 +72,7 @@ impl Name {
         Self::Http,
         Self::State,
         Self::Files,
+        Self::StdFs,
         Self::Crowd,
     ];
 
@@ -92,6 +96,7 @@ impl Name {
             Self::Http => "HTTP",
             Self::State => "durable writes",
             Self::Files => "files",
+            Self::StdFs => "std::fs in a guest",
             Self::Crowd => "10,000 processes",
         }
     }
@@ -111,6 +116,7 @@ impl Name {
             Self::Http => http::run(bench),
             Self::State => state::run(bench),
             Self::Files => files::run(bench),
+            Self::StdFs => std_fs::run(bench),
             Self::Crowd => crowd::run(bench),
         }
     }

@@ -19,7 +19,7 @@ use crate::files::descriptor::{Descriptor, Listing, OpenFile};
 use crate::files::place::{resolve, resolve_entry};
 use crate::files::reader::{FileReader, READ_BYTES_MAX};
 use crate::files::writer::{FileWriter, Target};
-use crate::files::{Drives, View, code};
+use crate::files::{View, code};
 
 type Fd = Resource<types::Descriptor>;
 type Entries = Resource<types::DirectoryEntryStream>;
@@ -65,7 +65,7 @@ impl View<'_> {
     /// Does something on a thread that may block.
     async fn on_disk<T>(&mut self, work: impl FnOnce(&Vfs) -> Result<T, Failure>) -> FsResult<T> {
         self.files.turn.blocking_thread().await;
-        let done = self.ensure_drives().and_then(|()| work(&self.files.files.vfs));
+        let done = work(&self.files.files.vfs);
         self.files.turn.blocked();
         done.map_err(|failure| self.fs_error(&failure))
     }
@@ -76,16 +76,6 @@ impl View<'_> {
         let done = work(file.file().map_err(|_| ErrorCode::BadDescriptor)?);
         self.files.turn.blocked();
         done.map_err(|failure| self.fs_error(&failure))
-    }
-
-    fn ensure_drives(&mut self) -> Result<(), Failure> {
-        if self.files.drives == Drives::Unseen {
-            for mount in self.files.mounts.iter() {
-                self.files.files.vfs.create_drive(&mount.drive)?;
-            }
-            self.files.drives = Drives::Made;
-        }
-        Ok(())
     }
 
     fn fs_error(&mut self, failure: &Failure) -> FsError {

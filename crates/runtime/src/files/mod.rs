@@ -72,21 +72,12 @@ pub(crate) struct GuestFiles {
     mounts: Mounts,
     slots: Slots,
     turn: Arc<Turn>,
-    drives: Drives,
-}
-
-/// Whether the drives of the mounts are there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Drives {
-    /// Perhaps not: a process that never touches a file makes none.
-    Unseen,
-    Made,
 }
 
 impl GuestFiles {
     pub(crate) fn new(files: Arc<Files>, package: &PackageId, settings: &RuntimeSettings, turn: Arc<Turn>) -> Self {
         let slots = Slots::new(settings.open_files_max, &files);
-        Self { files, mounts: Mounts::of(package), slots, turn, drives: Drives::Unseen }
+        Self { files, mounts: Mounts::of(package), slots, turn }
     }
 
     /// What the guest is told in its environment.

@@ -3,7 +3,7 @@
 use wharf_types::PackageId;
 use wharf_vfs::VfsPath;
 
-/// Drive for what need not last; every package has it.
+/// Drive for what need not last; the node makes it for every package.
 const TEMPORARY_DRIVE: &str = "tmp";
 /// Where programs look for it.
 const TEMPORARY: &str = "/tmp";
