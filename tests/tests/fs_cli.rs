@@ -34,7 +34,7 @@ fn ls_and_du_tell_what_there_is() {
     assert!(packages.lines().any(|line| line == "prober:test.os/"), "{packages}");
     assert_eq!(node.wharf(&["fs", "ls", TMP]).ok(), "a.txt\nb.txt\nsub/\n");
     let long = node.wharf(&["fs", "ls", "-l", TMP]).ok();
-    assert!(long.contains("3 B") && long.contains("a.txt") && long.contains('-'), "{long}");
+    assert!(long.contains("3 bytes") && long.contains("a.txt") && long.contains('-'), "{long}");
     let listed = json_of(&node.wharf(&["fs", "ls", "--long", "--json", TMP]).ok());
     assert_eq!(listed[1], json!({ "path": format!("{TMP}/b.txt"), "file_type": "File", "bytes": 5 }));
     assert_eq!(listed[2], json!({ "path": format!("{TMP}/sub"), "file_type": "Directory" }));

@@ -29,7 +29,7 @@ fn timer(node: &Node, prober: &str, body: Value) -> Value {
 }
 
 fn ids(node: &Node, prober: &str) -> Vec<String> {
-    let list = timer(node, prober, json!("List"));
+    let list = timer(node, prober, json!(r#""List""#));
     list["List"].as_array().unwrap().iter().map(|timer| timer["id"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -138,7 +138,7 @@ fn scheduled_timers_survive_and_what_was_missed_comes_once() {
     assert_eq!(ids(&node, A), ["daily"]);
     node.restart();
     assert_eq!((ids(&node, A), ids(&node, B)), (vec!["daily".to_owned()], vec!["b".to_owned()]));
-    let list = timer(&node, A, json!("List"));
+    let list = timer(&node, A, json!(r#""List""#));
     let next = list["List"][0]["next_unix_ms"].as_u64().unwrap();
     assert!(next > unix_ms() - HOUR_MS && next < unix_ms() + 25 * HOUR_MS && next % (24 * HOUR_MS) == 6 * HOUR_MS);
     // A process that ended by itself and was started again is the same one.

@@ -27,7 +27,7 @@ mod place;
 mod reader;
 mod writer;
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -37,7 +37,6 @@ use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wharf_kernel::session::Session;
 use wharf_types::PackageId;
 use wharf_vfs::Vfs;
-use wharf_vfs::storage::Identity;
 
 use crate::engine::RuntimeSettings;
 use crate::instance::Guest;
@@ -60,9 +59,9 @@ impl Files {
         Self { vfs, hashes: Default::default(), open: Arc::default(), open_max: settings.node_open_files_max }
     }
 
-    fn hash(&self, identity: Identity) -> types::MetadataHashValue {
+    fn hash(&self, identity: impl Hash) -> types::MetadataHashValue {
         let [lower, upper] = &self.hashes;
-        types::MetadataHashValue { lower: lower.hash_one(identity), upper: upper.hash_one(identity) }
+        types::MetadataHashValue { lower: lower.hash_one(&identity), upper: upper.hash_one(&identity) }
     }
 }
 
