@@ -12,9 +12,9 @@ use wharf_tests::{Node, eventually, paths};
 const MAIN: &str = "main:std-fs:test.os";
 const OTHER: &str = "other:std-fs:test.os";
 
-/// Bytes of the file that is streamed whole. The is 1 GiB, which takes a few seconds on an idle machine:
-/// `WHARF_STREAM_BYTES=1073741824` streams it.
-const STREAM_BYTES: u64 = 256 << 20;
+/// Bytes of the file that is streamed whole, there and back; some seconds. `WHARF_STREAM_BYTES` streams less where
+/// there is no room.
+const STREAM_BYTES: u64 = 1 << 30;
 
 fn node_with(settings: &str) -> Node {
     let node = Node::builder().settings(settings).start();

@@ -194,10 +194,9 @@ impl HostDescriptor for View<'_> {
     async fn read(&mut self, fd: Fd, len: Filesize, offset: Filesize) -> FsResult<(Vec<u8>, bool)> {
         let file = self.file(&fd)?;
         let len = usize::try_from(len).unwrap_or(usize::MAX).min(READ_BYTES_MAX);
-        let mut buffer = vec![0; len];
-        let read = self.on_file(&file, |file| file.read_at(&mut buffer, offset)).await?;
-        buffer.truncate(read);
-        Ok((buffer, read == 0 && len > 0))
+        let mut bytes = Vec::new();
+        let read = self.on_file(&file, |file| file.read_onto(&mut bytes, offset, len)).await?;
+        Ok((bytes, read == 0 && len > 0))
     }
 
     async fn write(&mut self, fd: Fd, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {

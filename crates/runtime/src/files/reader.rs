@@ -25,21 +25,20 @@ impl FileReader {
 
     /// The caller may block.
     fn read_now(&mut self, size: usize) -> StreamResult<Bytes> {
-        let mut buffer = vec![0; size.min(READ_BYTES_MAX)];
-        if buffer.is_empty() {
+        if size == 0 {
             return Ok(Bytes::new());
         }
         let failed = |error| StreamError::LastOperationFailed(error);
         let file = self.file.file().map_err(|closed| failed(wasmtime::Error::new(closed)))?;
-        let read = file.read_at(&mut buffer, self.offset);
+        let mut bytes = Vec::new();
+        let read = file.read_onto(&mut bytes, self.offset, size.min(READ_BYTES_MAX));
         self.turn.blocked();
         let read = read.map_err(|failure| failed(wasmtime::Error::new(failure)))?;
         if read == 0 {
             return Err(StreamError::Closed);
         }
         self.offset = self.offset.saturating_add(read as u64);
-        buffer.truncate(read);
-        Ok(buffer.into())
+        Ok(bytes.into())
     }
 }
 
