@@ -117,7 +117,7 @@ impl Default for Limits {
             timers_per_process_max: 4_096,
             timers_max: 262_144,
             scheduled_per_process_max: 64,
-            scheduled_max: 4_096,
+            scheduled_max: 1_024,
             scheduled_body_bytes_max: 1_024,
             full_mailbox_wait_ms: 1_000,
             events_max: 4_096,

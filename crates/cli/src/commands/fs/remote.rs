@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use wharf_types::ProcessId;
 use wharf_types::rpc::RpcMessage;
-use wharf_types::vfs::{DirEntry, FileMetadata, SeekFrom, VfsAction, VfsError, VfsRequest, VfsResponse};
+use wharf_types::vfs::{DirEntry, FileMetadata, VfsAction, VfsError, VfsRequest, VfsResponse};
 
 use crate::client::{self, Client, RpcError, unexpected};
 use crate::errors::{CliError, CliResult};
@@ -45,10 +45,9 @@ impl<'a> Remote<'a> {
         }
     }
 
-    /// `length` bytes from `offset` on.
+    /// `length` bytes from `offset` on, or what there is.
     pub(super) fn read(&self, path: &str, offset: u64, length: u64) -> CliResult<Vec<u8>> {
-        self.ask("read", path, VfsAction::Seek(SeekFrom::Start(offset)))?;
-        match self.exchange("read", path, VfsAction::ReadExact { length }, None)? {
+        match self.exchange("read", path, VfsAction::ReadAt { offset, length }, None)? {
             (VfsResponse::Read, blob) => Ok(blob.unwrap_or_default()),
             (other, _) => Err(unexpected("the vfs", &other)),
         }
