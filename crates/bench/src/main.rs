@@ -11,6 +11,8 @@
 
 mod args;
 mod benches;
+#[path = "../../../packages/bench/src/blocks.rs"]
+mod blocks;
 mod compare;
 mod driver;
 mod machine;

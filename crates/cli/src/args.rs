@@ -10,6 +10,7 @@ use wharf_types::PackageId;
 
 pub(crate) use self::databases::{DatabaseArgs, KeyForm, Kv, KvCommand, KvGet, KvScan, KvSet, Sql};
 use self::databases::{KV_EXAMPLES, SQL_EXAMPLES};
+use crate::commands::fs::{self, Fs};
 use crate::names::{ProcessName, Target};
 use crate::output::Format;
 use crate::prompt::Consent;
@@ -84,6 +85,9 @@ pub(crate) enum Command {
     /// End a process and revoke what it gave out; its on-exit behaviour does not run
     #[command(after_help = "Examples:\n  wharf kill echo\n  wharf kill echo:echo:wharf.os")]
     Kill(Kill),
+    /// Look at the files of packages, and copy them to and from this machine
+    #[command(after_help = fs::EXAMPLES, subcommand)]
+    Fs(Fs),
     /// Read and change keys and values of a package
     #[command(after_help = KV_EXAMPLES)]
     Kv(Kv),

@@ -2,6 +2,7 @@
 
 mod backup;
 mod caps;
+pub(crate) mod fs;
 mod install;
 mod kill;
 mod kv;
@@ -39,6 +40,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::Ps(args) => ps::run(&args, &Client::of(&home)?, output),
         Command::Send(args) => send::run(&args, &Client::of(&home)?, output),
         Command::Logs(args) => logs::run(&args, &home, output),
+        Command::Fs(fs) => fs::run(&fs, &Client::of(&home)?, output),
         Command::Kill(args) => kill::run(&args, &Client::of(&home)?, output),
         Command::Kv(args) => kv::run(&args, &Client::of(&home)?, output),
         Command::Sql(args) => sql::run(&args, &Client::of(&home)?, output),

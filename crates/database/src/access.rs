@@ -4,8 +4,7 @@
 //! process that opens a database gets; being of the package is not enough. The node's owner may do all of it.
 
 use serde_json::json;
-use wharf_kernel::module::Caller;
-use wharf_types::ProcessId;
+use wharf_kernel::module::{Caller, speaks_for_owner};
 
 use crate::name::DatabaseId;
 
@@ -38,10 +37,9 @@ pub enum Denied {
     Owner,
 }
 
-/// Whether the caller acts for the node's owner: it holds the root capability, or it is the web server, in whose name comes
-/// what was sent with the control token, and nothing else, to modules.
+/// Whether the caller acts for the node's owner.
 fn is_owner(caller: &Caller) -> bool {
-    *caller.source().process() == ProcessId::system("http-server") || caller.holds(ROOT)
+    speaks_for_owner(caller.source().process()) || caller.holds(ROOT)
 }
 
 /// Checks that the caller may.

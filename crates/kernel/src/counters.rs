@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use wharf_types::metrics::{FailureReason, Traffic};
@@ -82,10 +83,19 @@ pub(crate) struct Counters {
     mailbox_peak: AtomicU64,
     mailbox_full: AtomicU64,
     created: Instant,
-    /// Which limits were told of in the present second: the second, counted from `created` and from 1 on, above one bit
-    /// for each limit.
-    limits_told: AtomicU64,
+    limits_told: Mutex<LimitsTold>,
 }
+
+/// Which limits were told of in one second.
+#[derive(Debug, Default)]
+struct LimitsTold {
+    /// Counted from when the counters were made.
+    second: u64,
+    /// One bit for each limit.
+    limits: u64,
+}
+
+const _: () = assert!(Limit::COUNT <= u64::BITS as usize);
 
 impl Default for Counters {
     fn default() -> Self {
@@ -97,7 +107,7 @@ impl Default for Counters {
             mailbox_peak: AtomicU64::new(0),
             mailbox_full: AtomicU64::new(0),
             created: Instant::now(),
-            limits_told: AtomicU64::new(0),
+            limits_told: Mutex::default(),
         }
     }
 }
@@ -168,19 +178,17 @@ impl Counters {
     /// Whether a limit may be told of now: each once a second, so that one process cannot fill the ring of events, and
     /// what it reaches all the time does not hide what it reaches once.
     pub(crate) fn may_tell(&self, limit: Limit) -> bool {
-        let second = (self.created.elapsed().as_secs() + 1) << LIMIT_BITS;
+        let second = self.created.elapsed().as_secs();
         let bit = 1 << (limit as u32);
-        let told = self.limits_told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |told| {
-            let told = if told >> LIMIT_BITS == second >> LIMIT_BITS { told } else { second };
-            (told & bit == 0).then_some(told | bit)
-        });
-        told.is_ok()
+        let mut told = self.limits_told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.second != second {
+            *told = LimitsTold { second, limits: 0 };
+        }
+        let is_new = told.limits & bit == 0;
+        told.limits |= bit;
+        is_new
     }
 }
-
-/// Bits of [`Counters::may_tell`] that stand for limits. The rest is enough for seconds of 136 years.
-const LIMIT_BITS: u32 = 32;
-const _: () = assert!(Limit::COUNT <= LIMIT_BITS as usize);
 
 /// What a mailbox counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

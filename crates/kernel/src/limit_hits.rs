@@ -80,12 +80,22 @@ limits! {
     StatementMs = "statement_ms_max",
     /// A query had too many rows.
     Rows = "rows_max",
+    /// A process had too many scheduled timers.
+    ProcessScheduled = "scheduled_per_process_max",
+    /// The node had too many scheduled timers.
+    Scheduled = "scheduled_max",
+    /// What a scheduled timer was to send was too large.
+    ScheduledBodyBytes = "scheduled_body_bytes_max",
     /// A guest was refused memory.
     MemoryBytes = "memory_bytes_max",
     /// A guest was refused table elements.
     TableElements = "table_elements_max",
     /// A guest made the host allocate too much in one call.
     HostCallBytes = "host_call_bytes_max",
+    /// A guest had too many files open.
+    OpenFiles = "open_files_max",
+    /// All guests together had.
+    NodeOpenFiles = "node_open_files_max",
     /// A guest computed for too long.
     CpuBurst = "cpu_burst_ms_max",
 }

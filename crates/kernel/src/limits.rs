@@ -53,6 +53,12 @@ pub struct Limits {
     pub timers_per_process_max: usize,
     /// Timers of all processes.
     pub timers_max: usize,
+    /// Scheduled timers of one process: those that are kept over restarts.
+    pub scheduled_per_process_max: usize,
+    /// Scheduled timers of all processes.
+    pub scheduled_max: usize,
+    /// Bytes that a scheduled timer sends when it fires.
+    pub scheduled_body_bytes_max: usize,
     /// Milliseconds a sender that expects no response waits for room in a full mailbox.
     pub full_mailbox_wait_ms: u64,
     /// Events that are kept for readers.
@@ -74,6 +80,7 @@ impl Limits {
         "ended_max",
         "module_requests_max",
         "timers_max",
+        "scheduled_max",
         "events_max",
         "traces_max",
         "trace_lines_max",
@@ -109,6 +116,9 @@ impl Default for Limits {
             module_requests_per_caller_max: 1_024,
             timers_per_process_max: 4_096,
             timers_max: 262_144,
+            scheduled_per_process_max: 64,
+            scheduled_max: 1_024,
+            scheduled_body_bytes_max: 1_024,
             full_mailbox_wait_ms: 1_000,
             events_max: 4_096,
             traces_max: 16,

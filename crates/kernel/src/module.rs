@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wharf_types::{Address, Capability};
+use wharf_types::{Address, Capability, ProcessId};
 
 use crate::capability::HoldingRef;
 use crate::counters::Counted;
@@ -81,6 +81,12 @@ pub trait RuntimeModule: Send + Sync + 'static {
 
     /// The module's own form of a refusal; `None` to stay silent.
     fn refuse(&self, refusal: Refusal) -> Option<Self::Response>;
+}
+
+/// Whether a local process speaks for the node's owner: what was sent with the control token reaches modules in the name
+/// of the web server, and nothing else does. No guest can have that id.
+pub fn speaks_for_owner(process: &ProcessId) -> bool {
+    process.has_parts("http-server", "distro", "sys")
 }
 
 /// The process whose request is being handled.

@@ -10,11 +10,12 @@ use wharf_types::events::Happening;
 use wharf_types::{Address, NodeName, ProcessId};
 
 use crate::counters::Counted;
-use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Seconds};
+use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Payload, Seconds};
 use crate::kernel::{Ask, CallError, Kernel, SendAs};
 use crate::limit_hits::Limit;
 use crate::mailbox::Mailbox;
 use crate::module::{Answer, Caller, Refusal, RuntimeModule};
+use crate::persistence::StoreError;
 use crate::process::Process;
 use crate::seen::{CounterFamily, ModuleCounters, Outcome};
 
@@ -65,6 +66,16 @@ impl ModuleHandle {
         send_as: SendAs,
     ) -> Result<Envelope, CallError> {
         self.kernel.call(Ask { from: &self.process, target, send_as, id }, content, blob, wait).await
+    }
+
+    /// What the module itself saved with [`ModuleHandle::save`].
+    pub async fn saved(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.kernel.persistence().get_state(self.process.id().clone()).await
+    }
+
+    /// Saves something for the module itself, in place of what it saved before. Durable when it returns.
+    pub async fn save(&self, state: Payload) -> Result<(), StoreError> {
+        self.kernel.persistence().set_state(self.process.id().clone(), state).await
     }
 
     /// Shows counters of the module among those of the node.

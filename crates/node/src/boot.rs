@@ -103,8 +103,8 @@ impl Node {
         let failed = |error: &dyn std::fmt::Display| Stopped::Failed(error.to_string());
         let files = VfsSettings::new(settings.vfs_limits.clone(), settings.package_vfs_limits.clone());
         let vfs = Vfs::open(settings.home.vfs(), files).map_err(|error| failed(&error))?;
-        let runtime =
-            Runtime::new(settings.runtime.clone(), settings.package_runtime.clone()).map_err(|error| failed(&error))?;
+        let runtime = Runtime::new(settings.runtime.clone(), settings.package_runtime.clone(), Arc::clone(&vfs))
+            .map_err(|error| failed(&error))?;
         let kernel = Kernel::new(Parts {
             node: taken.node.clone(),
             authority: Authority::from_seed(&taken.seed).map_err(|error| Stopped::HomeUnusable(error.to_string()))?,
@@ -121,13 +121,14 @@ impl Node {
         let (kv, sqlite) = open_databases(settings).await?;
         kernel.start_module(kv.clone());
         kernel.start_module(sqlite.clone());
-        let (timer, wheel) = wharf_timer::timer(&kernel);
-        kernel.start_module(timer);
+        let (timers, wheel) =
+            wharf_timer::timer(&kernel).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
         let http = kernel.start_module(server.module());
         kernel.run_until_stop(wheel.turn(stop.clone()));
         let components = DriveSource::new(Arc::clone(&vfs));
         let restored =
             kernel.restore(Arc::new(components)).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
+        timers.processes_are_back().await;
         let fresh = match &settings.packages {
             Some(folder) => bundled::install_all(&kernel, &vfs, folder).await.map_err(|error| failed(&error))?,
             None => {

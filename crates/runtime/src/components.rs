@@ -14,10 +14,12 @@ use wharf_kernel::envelope::Payload;
 use wharf_kernel::launcher::{Exit, Launcher, PrepareError, Prepared};
 use wharf_kernel::session::Session;
 use wharf_types::{PackageId, ProcessId};
+use wharf_vfs::Vfs;
 
 use crate::engine::{self, RuntimeError, RuntimeSettings};
+use crate::files::Files;
 use crate::instance::{self, Guest};
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, Threads};
 use crate::turn::Ticks;
 use crate::{host, inspect};
 
@@ -35,6 +37,7 @@ pub(crate) struct Host {
     pub(crate) engine: Engine,
     pub(crate) ticks: Arc<Ticks>,
     pub(crate) lanes: Arc<Lanes>,
+    pub(crate) files: Arc<Files>,
     settings: Arc<RuntimeSettings>,
     packages: HashMap<PackageId, Arc<RuntimeSettings>>,
 }
@@ -64,20 +67,25 @@ pub(crate) struct ReadyComponent {
 }
 
 impl Runtime {
-    /// Sets up the engine, the threads that guests compute on, and what guests may call. The guests of `packages` have
-    /// bounds of their own.
+    /// Sets up the engine, the threads that guests compute and use files on, and what guests may call. Their files are
+    /// in `vfs`. The guests of `packages` have bounds of their own.
     pub fn new(
         settings: RuntimeSettings,
         packages: impl IntoIterator<Item = (PackageId, RuntimeSettings)>,
+        vfs: Arc<Vfs>,
     ) -> Result<Self, RuntimeError> {
         let (engine, ticks) = engine::start(&settings)?;
-        let lanes = Lanes::start(std::thread::available_parallelism().map_or(1, usize::from))?;
+        let lanes = Lanes::start(Threads {
+            compute: std::thread::available_parallelism().map_or(1, usize::from),
+            blocking: settings.file_threads_max,
+        })?;
         let linker = host::linker(&engine).map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
         let compiling = Semaphore::new(settings.compilations_max.max(1));
         let host = Host {
             engine,
             ticks,
             lanes: Arc::new(lanes),
+            files: Arc::new(Files::new(vfs, &settings)),
             settings: Arc::new(settings),
             packages: packages.into_iter().map(|(package, settings)| (package, Arc::new(settings))).collect(),
         };

@@ -39,6 +39,12 @@ pub struct RuntimeSettings {
     pub compilations_max: usize,
     /// Bytes of a guest's stderr that are kept.
     pub stderr_bytes_max: usize,
+    /// Files that one process has open at the same time, through WASI.
+    pub open_files_max: usize,
+    /// Files that all processes have open.
+    pub node_open_files_max: usize,
+    /// Threads on which processes use the disk through WASI.
+    pub file_threads_max: usize,
 }
 
 impl Default for RuntimeSettings {
@@ -52,13 +58,16 @@ impl Default for RuntimeSettings {
             cpu_burst_ms_max: 0,
             compilations_max: 2,
             stderr_bytes_max: 8 << 10,
+            open_files_max: 256,
+            node_open_files_max: 512,
+            file_threads_max: 8,
         }
     }
 }
 
 impl RuntimeSettings {
     /// Those that hold for the node as a whole, so that a package cannot have others.
-    pub const NODE_WIDE: &[&str] = &["compilations_max"];
+    pub const NODE_WIDE: &[&str] = &["compilations_max", "node_open_files_max", "file_threads_max"];
 }
 
 /// The runtime cannot be set up.

@@ -13,9 +13,10 @@ use wharf_kernel::meter::Meter;
 use wharf_kernel::session::Session;
 
 use crate::bounds::{Bounds, Grant};
-use crate::components::ReadyComponent;
+use crate::components::{Host, ReadyComponent};
 use crate::ending::{self, Growth, Stage};
 use crate::engine::RuntimeSettings;
+use crate::files::{GuestFiles, View};
 use crate::lanes::LifeFuture;
 use crate::output::Tail;
 use crate::turn::{CameBack, Turn};
@@ -28,6 +29,7 @@ pub(crate) struct Guest {
     pub(crate) session: Session,
     wasi: WasiCtx,
     resources: ResourceTable,
+    files: GuestFiles,
     bounds: Bounds,
     /// Shows the owner what `bounds` count.
     meter: Meter,
@@ -47,29 +49,41 @@ impl WasiView for Guest {
 }
 
 impl Guest {
-    fn new(session: Session, settings: &RuntimeSettings, written: &Tail, turn: Arc<Turn>) -> Self {
+    fn new(session: Session, host: &Host, settings: &RuntimeSettings, written: &Tail, turn: Arc<Turn>) -> Self {
         let bounds = Bounds::new(settings);
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(RESOURCES_MAX);
-        // No arguments, no environment, no files, no network: what a guest gets, it gets by messages.
-        let wasi = WasiCtx::builder()
-            .stdout(written.clone())
+        let files = Arc::clone(&host.files);
+        let files = GuestFiles::new(files, &session.our().process().package_id(), settings, Arc::clone(&turn));
+        // No arguments, no network, no files of the host: what a guest gets, it gets by messages, and in its drives.
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(written.clone())
             .stderr(written.clone())
             .allow_tcp(false)
             .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            .build();
+            .allow_ip_name_lookup(false);
+        if let Some((name, value)) = files.environment() {
+            wasi.env(name, value);
+        }
         Self {
             seen_turn: session.turn(),
             meter: session.meter(),
             session,
-            wasi,
+            wasi: wasi.build(),
             resources,
+            files,
             bounds,
             refused_in: None,
             turn,
             last_source: None,
         }
+    }
+}
+
+impl Guest {
+    /// What the functions of `wasi:filesystem` work on.
+    pub(crate) fn files(&mut self) -> View<'_> {
+        View::new(&mut self.files, &mut self.resources, &mut self.session)
     }
 }
 
@@ -135,7 +149,7 @@ async fn init(
 ) -> Exit {
     let our = session.our().to_string();
     let written = Tail::new(settings.stderr_bytes_max);
-    let mut store = Store::new(&component.host.engine, Guest::new(session, &settings, &written, turn));
+    let mut store = Store::new(&component.host.engine, Guest::new(session, &component.host, &settings, &written, turn));
     store.limiter(|guest| guest);
     store.set_hostcall_fuel(settings.host_call_bytes_max);
     store.set_epoch_deadline(1);

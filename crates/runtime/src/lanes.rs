@@ -1,18 +1,22 @@
-//! Lanes for guests that compute for long, beside the workers that pass messages on.
+//! Lanes for guests that compute for long or use the disk, beside the workers that pass messages on.
 //!
 //! A guest that computes would take every turn of an async worker for a whole tick, and whoever sends messages would
 //! wait behind it at each hop. So a guest that has been computing for some ticks is polled by threads of its own, one
 //! for each CPU and of lower priority than the workers, one tick at a time and in turn with the others there. As soon
 //! as it waits for something it goes back to its task.
 //!
+//! A guest that calls the file system blocks, which a worker may not. It goes to one of a bounded number of threads that
+//! may, and stays there, a tick at a time, for as long as it goes on with files: a whole run of small reads and writes
+//! costs one hop, and each of them a plain system call.
+//!
 //! ```text
 //!           polled by a worker                       polled by a lane, a tick at a time
 //!   waits <------------------> runs -- computes --> queue <-----> thread
-//!     ^                                                             |
+//!     ^                             -- blocks ----> queue <-----> thread
 //!     '-------------------- waits, ends, panics --------------------'
 //! ```
 //!
-//! A task has at most one guest in the queue, so the queue is as bounded as the table of processes. Dropping the task's
+//! A task has at most one guest in a queue, so the queues are as bounded as the table of processes. Dropping the task's
 //! future takes its guest out of the queue, or ends it when its tick is over.
 
 use std::any::Any;
@@ -29,7 +33,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use wharf_kernel::launcher::Exit;
 
-use crate::turn::{Pause, Turn};
+use crate::turn::{Pause, Thread, Turn};
 
 /// How far the threads stand back behind the workers when both have something to do, as the operating system's `nice`
 /// value: they then get about a tenth of a CPU each, and all of it otherwise.
@@ -59,8 +63,9 @@ struct State {
     closed: bool,
 }
 
-#[derive(Default)]
+/// One kind of threads and their queue.
 struct Shared {
+    thread: Thread,
     state: Mutex<State>,
     more: Condvar,
 }
@@ -72,50 +77,90 @@ impl Shared {
     }
 }
 
-/// The threads. They end when this is dropped.
-pub(crate) struct Lanes {
-    shared: Arc<Shared>,
-    next_id: AtomicU64,
-}
+/// Threads of one kind. They end when this is dropped.
+struct Lane(Arc<Shared>);
 
-impl Lanes {
-    /// Starts the threads.
-    pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
-        let lanes = Self { shared: Arc::default(), next_id: AtomicU64::new(0) };
+impl Lane {
+    fn start(thread: Thread, name: &str, threads: usize) -> std::io::Result<Self> {
+        let lane = Self(Arc::new(Shared { thread, state: Mutex::default(), more: Condvar::default() }));
         for n in 0..threads.max(1) {
-            let shared = Arc::clone(&lanes.shared);
-            std::thread::Builder::new().name(format!("wharf-compute-{n}")).spawn(move || serve(&shared))?;
+            let shared = Arc::clone(&lane.0);
+            std::thread::Builder::new().name(format!("wharf-{name}-{n}")).spawn(move || serve(&shared))?;
         }
-        Ok(lanes)
+        Ok(lane)
     }
 
-    fn push(&self, life: BoxFuture<'static, Exit>, turn: Arc<Turn>) -> (u64, oneshot::Receiver<Back>) {
-        let (back, receiver) = oneshot::channel();
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let work = Work { id, life, turn, runtime: Handle::current(), back };
-        self.shared.lock().queue.push_back(work);
-        self.shared.more.notify_one();
-        (id, receiver)
+    fn push(&self, work: Work) {
+        self.0.lock().queue.push_back(work);
+        self.0.more.notify_one();
     }
 
     fn take_out(&self, id: u64) -> Option<Work> {
-        let mut state = self.shared.lock();
+        let mut state = self.0.lock();
         let at = state.queue.iter().position(|work| work.id == id)?;
         state.queue.remove(at)
     }
 }
 
-impl Drop for Lanes {
+impl Drop for Lane {
     fn drop(&mut self) {
-        self.shared.lock().closed = true;
-        self.shared.more.notify_all();
+        self.0.lock().closed = true;
+        self.0.more.notify_all();
     }
+}
+
+/// How many threads there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Threads {
+    /// For guests that compute.
+    pub(crate) compute: usize,
+    /// For guests that use the disk.
+    pub(crate) blocking: usize,
+}
+
+/// All lanes.
+pub(crate) struct Lanes {
+    compute: Lane,
+    blocking: Lane,
+    next_id: AtomicU64,
+}
+
+impl Lanes {
+    /// Starts the threads.
+    pub(crate) fn start(threads: Threads) -> std::io::Result<Self> {
+        Ok(Self {
+            compute: Lane::start(Thread::Compute, "compute", threads.compute)?,
+            blocking: Lane::start(Thread::Blocking, "files", threads.blocking)?,
+            next_id: AtomicU64::new(0),
+        })
+    }
+
+    fn lane(&self, kind: Kind) -> &Lane {
+        match kind {
+            Kind::Compute => &self.compute,
+            Kind::Blocking => &self.blocking,
+        }
+    }
+
+    fn push(&self, kind: Kind, life: BoxFuture<'static, Exit>, turn: Arc<Turn>) -> Place {
+        let (back, receiver) = oneshot::channel();
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.lane(kind).push(Work { id, life, turn, runtime: Handle::current(), back });
+        Place::Away { kind, id, back: receiver }
+    }
+}
+
+/// Which lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Compute,
+    Blocking,
 }
 
 fn serve(shared: &Shared) {
     #[cfg(target_os = "linux")]
     // Linux keeps a priority for each thread. Where lowering it is not allowed, all have the same.
-    if rustix::process::setpriority_process(None, NICE).is_err() {
+    if shared.thread == Thread::Compute && rustix::process::setpriority_process(None, NICE).is_err() {
         tracing::debug!("threads for computing guests have the priority of all others");
     }
     while let Some(work) = next(shared) {
@@ -145,15 +190,19 @@ fn run(shared: &Shared, mut work: Work) {
     if work.back.is_closed() {
         return;
     }
-    work.turn.begin();
+    work.turn.begin(shared.thread);
     let mut context = Context::from_waker(Waker::noop());
     let back = match catch_unwind(AssertUnwindSafe(|| work.life.as_mut().poll(&mut context))) {
         Err(panic) => Back::Panicked(panic),
         Ok(Poll::Ready(exit)) => Back::Ended(exit),
-        Ok(Poll::Pending) => match work.turn.end() {
-            Pause::Computes => return again(shared, work),
-            Pause::Ticked | Pause::Waits => return give_back(work),
-        },
+        Ok(Poll::Pending) => {
+            let stays = match (shared.thread, work.turn.end()) {
+                (Thread::Compute, pause) => pause == Pause::Computes,
+                (_, Pause::Ticked | Pause::Computes) => work.turn.take_has_blocked(),
+                (_, Pause::Waits | Pause::Blocks) => false,
+            };
+            return if stays { again(shared, work) } else { give_back(work) };
+        }
     };
     // If nobody waits for it any more, that is the end of it.
     drop(work.back.send(back));
@@ -179,7 +228,7 @@ enum Place {
     /// With its task.
     Here(BoxFuture<'static, Exit>),
     /// On a lane.
-    Away { id: u64, back: oneshot::Receiver<Back> },
+    Away { kind: Kind, id: u64, back: oneshot::Receiver<Back> },
     /// It ended.
     Nowhere,
 }
@@ -206,23 +255,24 @@ impl Future for LifeFuture {
         loop {
             match &mut this.place {
                 Place::Here(life) => {
-                    this.turn.begin();
+                    this.turn.begin(Thread::Worker);
                     let polled = life.as_mut().poll(cx);
+                    let pause = this.turn.end();
                     if polled.is_ready() {
                         return polled;
                     }
-                    match this.turn.end() {
+                    let kind = match pause {
                         Pause::Waits => return Poll::Pending,
                         Pause::Ticked => {
                             // Others get their turn first.
                             cx.waker().wake_by_ref();
                             return Poll::Pending;
                         }
-                        Pause::Computes => {}
-                    }
+                        Pause::Computes => Kind::Compute,
+                        Pause::Blocks => Kind::Blocking,
+                    };
                     let Place::Here(life) = std::mem::replace(&mut this.place, Place::Nowhere) else { continue };
-                    let (id, back) = this.lanes.push(life, Arc::clone(&this.turn));
-                    this.place = Place::Away { id, back };
+                    this.place = this.lanes.push(kind, life, Arc::clone(&this.turn));
                 }
                 Place::Away { back, .. } => {
                     let back = std::task::ready!(Pin::new(back).poll(cx));
@@ -244,10 +294,10 @@ impl Future for LifeFuture {
 
 impl Drop for LifeFuture {
     fn drop(&mut self) {
-        if let Place::Away { id, back } = &mut self.place {
+        if let Place::Away { kind, id, back } = &mut self.place {
             // A guest that is being polled now is dropped by its lane at the end of its tick.
             back.close();
-            drop(self.lanes.take_out(*id));
+            drop(self.lanes.lane(*kind).take_out(*id));
         }
     }
 }
@@ -261,6 +311,10 @@ mod tests {
     use super::*;
     use crate::turn::{CameBack, Ticks};
 
+    fn threads(each: usize) -> Threads {
+        Threads { compute: each, blocking: each }
+    }
+
     /// A guest that computes, tick after tick, until it is told to do something else.
     struct Guest {
         turn: Arc<Turn>,
@@ -272,6 +326,7 @@ mod tests {
 
     enum Then {
         Compute,
+        Block,
         Wait,
         End,
         Panic,
@@ -286,6 +341,17 @@ mod tests {
                     self.ticks.advance();
                     self.turn.ticked(CameBack::No).unwrap();
                     std::thread::sleep(Duration::from_micros(100));
+                    Poll::Pending
+                }
+                Then::Block => {
+                    if self.turn.may_block() {
+                        self.turn.blocked();
+                        self.ticks.advance();
+                        self.turn.ticked(CameBack::No).unwrap();
+                        return Poll::Pending;
+                    }
+                    let wanted = std::pin::pin!(self.turn.blocking_thread()).poll(cx);
+                    assert!(wanted.is_pending());
                     Poll::Pending
                 }
                 Then::Wait => {
@@ -329,6 +395,7 @@ mod tests {
         let at = AtomicU64::new(0);
         move || match script.as_bytes().get(usize::try_from(at.fetch_add(1, Ordering::SeqCst)).unwrap()) {
             Some(b'c') => Then::Compute,
+            Some(b'b') => Then::Block,
             Some(b'w') => Then::Wait,
             Some(b'p') => Then::Panic,
             _ => Then::End,
@@ -337,7 +404,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_guest_computes_on_a_lane_and_waits_with_its_task() {
-        let lanes = Arc::new(Lanes::start(2).unwrap());
+        let lanes = Arc::new(Lanes::start(threads(2)).unwrap());
         let mut fixture = guest(&lanes, steps("wccccww"));
         assert_eq!(fixture.life.take().unwrap().await, Exit::Returned);
         let threads = fixture.threads.lock().unwrap();
@@ -348,7 +415,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_on_a_lane_is_the_tasks_and_the_lane_goes_on() {
-        let lanes = Arc::new(Lanes::start(1).unwrap());
+        let lanes = Arc::new(Lanes::start(threads(1)).unwrap());
         let life = guest(&lanes, steps("ccccp")).life.take().unwrap();
         assert!(tokio::spawn(life).await.unwrap_err().is_panic());
         assert_eq!(guest(&lanes, steps("cccc")).life.take().unwrap().await, Exit::Returned);
@@ -356,7 +423,7 @@ mod tests {
 
     #[tokio::test]
     async fn guests_that_never_stop_take_turns_and_end_with_their_tasks() {
-        let lanes = Arc::new(Lanes::start(1).unwrap());
+        let lanes = Arc::new(Lanes::start(threads(1)).unwrap());
         let mut spinners: Vec<_> = (0..5).map(|_| guest(&lanes, || Then::Compute)).collect();
         let tasks: Vec<_> = spinners.iter_mut().map(|fixture| tokio::spawn(fixture.life.take().unwrap())).collect();
         // Everyone gets on.
@@ -374,15 +441,27 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         }
-        assert!(lanes.shared.lock().queue.is_empty());
+        assert!(lanes.compute.0.lock().queue.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_guest_blocks_on_a_lane_of_its_own_for_as_long_as_it_goes_on() {
+        let lanes = Arc::new(Lanes::start(threads(2)).unwrap());
+        // Refused here, then twice on the lane; the tick after it stopped to block brings it back.
+        let mut fixture = guest(&lanes, steps("bbbcww"));
+        assert_eq!(fixture.life.take().unwrap().await, Exit::Returned);
+        let threads = fixture.threads.lock().unwrap();
+        let away: Vec<_> = threads.iter().map(|name| name.starts_with("wharf-files-")).collect();
+        assert_eq!(away.iter().take(4).copied().collect::<Vec<_>>(), [false, true, true, true], "{threads:?}");
+        assert!(away.iter().skip(4).all(|away| !away), "{threads:?}");
     }
 
     #[test]
     fn the_threads_end_with_the_lanes() {
-        let lanes = Lanes::start(3).unwrap();
-        let shared = Arc::downgrade(&lanes.shared);
+        let lanes = Lanes::start(threads(3)).unwrap();
+        let all = [Arc::downgrade(&lanes.compute.0), Arc::downgrade(&lanes.blocking.0)];
         drop(lanes);
-        while shared.strong_count() > 0 {
+        while all.iter().any(|shared| shared.strong_count() > 0) {
             std::thread::yield_now();
         }
     }

@@ -6,7 +6,7 @@
 //! * `bounds`: what one life may use of memory and tables.
 //! * `instance`: one life of a process, from instantiation to exit; `ending`: why it ended.
 //! * `turn`: whether a guest computes or waits; `lanes`: the threads for guests that compute for long.
-//! * `host`: what a guest may call.
+//! * `host`: what a guest may call; `files`: the part of it that is WASI's files, over the core of the vfs.
 //!
 //! A host function that cannot wait is synchronous; one that can is asynchronous and suspends the guest only if it has
 //! to wait. Wasmtime's `component-model-async` stays out of the build: it makes every call slower.
@@ -15,6 +15,7 @@ mod bounds;
 pub mod components;
 mod ending;
 pub mod engine;
+mod files;
 mod host;
 pub mod inspect;
 mod instance;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use wharf_kernel::envelope::Blob;
-use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
+use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule, speaks_for_owner};
 use wharf_kernel::persistence::{Persistence, StoreError};
 use wharf_types::ProcessId;
 use wharf_types::state::{StateAction, StateError, StateResponse};
@@ -87,8 +87,7 @@ impl RuntimeModule for StateModule {
 }
 
 /// A process may ask about itself; about another only with the root capability. Being allowed to send this module
-/// messages is not enough. A copy of everything is for the holder of the root capability and for the node's owner, in
-/// whose name the web server sends what came with the control token, and nothing else, to modules.
+/// messages is not enough. A copy of everything is for the holder of the root capability and for the node's owner.
 fn permit(caller: &ProcessId, action: &StateAction, is_root: impl FnOnce() -> bool) -> Result<(), StateError> {
     let what = match action {
         StateAction::GetState(target) | StateAction::SetState(target) | StateAction::DeleteState(target) => {
@@ -98,7 +97,7 @@ fn permit(caller: &ProcessId, action: &StateAction, is_root: impl FnOnce() -> bo
             format!("touch the state of {target}")
         }
         StateAction::Backup => {
-            if *caller == ProcessId::system("http-server") {
+            if speaks_for_owner(caller) {
                 return Ok(());
             }
             "copy the database".to_owned()

@@ -4,6 +4,7 @@
 //! does, or the one for everything.
 
 use serde_json::json;
+use wharf_kernel::module::speaks_for_owner;
 use wharf_types::ProcessId;
 use wharf_types::vfs::{VfsAction, VfsError};
 
@@ -77,7 +78,7 @@ impl Holder<'_> {
 
     /// Whether it may do anything anywhere.
     pub(crate) fn is_root(&self) -> bool {
-        self.is_kernel() || (self.holds)(r#"{"root":true}"#)
+        self.is_kernel() || speaks_for_owner(self.process) || (self.holds)(r#"{"root":true}"#)
     }
 
     /// Checks an action on the drive of `path`.

@@ -109,6 +109,11 @@ impl VfsFile {
         self.stored.read_at(buffer, offset).doing("read", &self.path)
     }
 
+    /// Reads at most `most` bytes from `offset` on, behind what is in `bytes`; at the end 0.
+    pub fn read_onto(&self, bytes: &mut Vec<u8>, offset: u64, most: usize) -> Result<usize, Failure> {
+        self.stored.read_onto(bytes, offset, most).doing("read", &self.path)
+    }
+
     /// Writes all of `bytes` at `offset`, which may lie beyond the end; returns the offset behind what was written.
     pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<u64, Failure> {
         let write = || {

@@ -1,11 +1,12 @@
 //! A process that measures: it does what a command says and tells how long it took.
 
+use std::path::Path;
 use std::time::Instant;
 
 use wharf_process_lib::{Address, Message, Response, await_message, println, state};
 
-use crate::protocol::{Command, Reply, Summary};
-use crate::{children, databases, files, neighbours, round_trips};
+use crate::protocol::{Access, Command, Reply, Summary};
+use crate::{blocks, children, databases, files, neighbours, round_trips};
 
 /// Does commands until the process is ended.
 pub(crate) fn serve(our: &Address) {
@@ -68,6 +69,14 @@ fn perform(our: &Address, starts: &mut children::Starts, command: Command) -> Re
             databases::run_setters(our, processes, per_process).map(Reply::ElapsedNs)
         }
         Command::SetDurably { count } => databases::set_durably(our, count).map(|()| Reply::Done),
+        Command::Blocks { path, access, block_bytes, blocks: count } => {
+            let path = Path::new(&path);
+            let done = match access {
+                Access::Write => blocks::write(path, block_bytes, count),
+                Access::Read => blocks::read(path, block_bytes, count),
+            };
+            done.map(Reply::Summary).map_err(|error| format!("{}: {error}", path.display()))
+        }
         Command::Clock { count } => Ok(Reply::Summary(clock(count))),
     }
 }

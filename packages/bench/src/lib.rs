@@ -14,6 +14,7 @@
 //! | `setter-N` | sets keys as often as it is told |
 //! | `http` | answers every GET with the same text |
 
+mod blocks;
 mod children;
 mod databases;
 mod driver;

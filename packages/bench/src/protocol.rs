@@ -142,6 +142,17 @@ pub(crate) enum Command {
         /// How many.
         count: usize,
     },
+    /// Write or read a file block by block through `std::fs`. Answered with [`Reply::Summary`], of one block.
+    Blocks {
+        /// Where, as the guest sees it.
+        path: String,
+        /// Which.
+        access: Access,
+        /// Bytes of a block.
+        block_bytes: usize,
+        /// How many.
+        blocks: usize,
+    },
     /// Time the reading of the clock. Answered with [`Reply::Summary`].
     Clock {
         /// Readings.
@@ -156,6 +167,15 @@ pub(crate) enum Style {
     Library,
     /// Through the generated bindings, with nothing built anew for a message that need not be.
     Bare,
+}
+
+/// What is done with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Access {
+    /// It is made, and written.
+    Write,
+    /// It is there, and read.
+    Read,
 }
 
 /// What a request and its response carry.

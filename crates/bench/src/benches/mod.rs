@@ -14,6 +14,7 @@ mod pipelined;
 mod round_trip;
 mod start;
 mod state;
+mod std_fs;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -51,6 +52,8 @@ pub(crate) enum Name {
     State,
     /// Files: 1 MiB read and appended, and a small one made
     Files,
+    /// `std::fs` in a guest, blocks of 64 KiB
+    StdFs,
     /// Keys and values: set and get, and durable sets by 1 and by 100 processes
     Kv,
     /// SQL: a row by its key
@@ -61,7 +64,7 @@ pub(crate) enum Name {
 
 impl Name {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::RoundTrip,
         Self::Pipelined,
         Self::Pairs,
@@ -74,6 +77,7 @@ impl Name {
         Self::Http,
         Self::State,
         Self::Files,
+        Self::StdFs,
         Self::Kv,
         Self::Sqlite,
         Self::Crowd,
@@ -99,6 +103,7 @@ impl Name {
             Self::Http => "HTTP",
             Self::State => "durable writes",
             Self::Files => "files",
+            Self::StdFs => "std::fs in a guest",
             Self::Kv => "keys and values",
             Self::Sqlite => "SQL",
             Self::Crowd => "10,000 processes",
@@ -120,6 +125,7 @@ impl Name {
             Self::Http => http::run(bench),
             Self::State => state::run(bench),
             Self::Files => files::run(bench),
+            Self::StdFs => std_fs::run(bench),
             Self::Kv => databases::kv(bench),
             Self::Sqlite => databases::sqlite(bench),
             Self::Crowd => crowd::run(bench),

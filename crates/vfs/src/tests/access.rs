@@ -44,6 +44,17 @@ fn only_the_kernel_itself_is_above_the_rules() {
 }
 
 #[test]
+fn the_owner_is_who_speaks_as_the_web_server_of_this_very_package() {
+    assert_eq!(check("http-server:distro:sys", &[], Need::Write), Ok(()));
+    assert_eq!(check_create_drive("http-server:distro:sys", &[]), Ok(()));
+    for process in
+        ["http-server:evil:sys", "http-server:distro:os", "http-server2:distro:sys", "http-client:distro:sys"]
+    {
+        assert_eq!(check(process, &[], Need::Read), Err(VfsError::NoReadCap), "{process}");
+    }
+}
+
+#[test]
 fn a_capability_for_a_drive_does_not_make_drives() {
     assert_eq!(check_create_drive("x:other:sys", &[READ, WRITE]), Err(VfsError::NoWriteCap));
     assert_eq!(check_create_drive("x:other:sys", &[ROOT]), Ok(()));
