@@ -29,6 +29,16 @@ pub enum Access {
     Public,
 }
 
+/// Where the handling of a request begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// In a task of its own, beside those of other callers.
+    InTask,
+    /// In the runner, which saves the change to another task; one that has to wait goes on in a task of its own. For
+    /// modules whose answers are mostly at hand, and that never block or compute for long before they first wait.
+    InRunner,
+}
+
 /// Why the runner refuses a request without asking the module.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -70,6 +80,8 @@ pub trait RuntimeModule: Send + Sync + 'static {
     const NAME: &'static str;
     /// Who may send it requests.
     const ACCESS: Access;
+    /// Where its requests begin to be handled.
+    const BEGINS: Begins = Begins::InTask;
 
     /// Handles one request. Requests of one caller come one after another. Must not block the thread.
     fn handle(

@@ -1,8 +1,10 @@
 //! The one loop that serves every runtime module.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
@@ -14,7 +16,7 @@ use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Payload, Seconds
 use crate::kernel::{Ask, CallError, Kernel, SendAs};
 use crate::limit_hits::Limit;
 use crate::mailbox::Mailbox;
-use crate::module::{Answer, Caller, Refusal, RuntimeModule};
+use crate::module::{Answer, Begins, Caller, Refusal, RuntimeModule};
 use crate::persistence::StoreError;
 use crate::process::Process;
 use crate::seen::{CounterFamily, ModuleCounters, Outcome};
@@ -188,7 +190,8 @@ impl<M: RuntimeModule> Runner<M> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(done) = self.working.join_next() => self.finished(done),
+                // A task ends only with its result while the runner lives: what a module may panic in is caught.
+                Some(done) = self.working.join_next() => done.into_iter().for_each(|done| self.finished(done)),
                 Some(envelope) = self.mailbox.pop(), if self.has_room() => self.take(envelope),
             }
         }
@@ -213,7 +216,7 @@ impl<M: RuntimeModule> Runner<M> {
         let Some(waiting) = self.waiting.get_mut(envelope.source()) else {
             self.taken.add(&envelope);
             self.waiting.insert(envelope.source().clone(), Waiting::default());
-            return self.work(envelope);
+            return self.work_off(envelope);
         };
         let over = waiting.load.requests >= limits.module_requests_per_caller_max
             || waiting.load.bytes.saturating_add(envelope.weight()) > limits.mailbox_bytes_max / 4;
@@ -228,27 +231,38 @@ impl<M: RuntimeModule> Runner<M> {
         waiting.queue.push_back(envelope);
     }
 
-    fn finished(&mut self, done: Result<Done, tokio::task::JoinError>) {
-        // A task ends only with its result while the runner lives: what a module may panic in is caught.
-        let Ok(Done { caller, weight }) = done else { return };
-        self.taken.subtract(weight);
-        let next = self.waiting.get_mut(&caller).and_then(|waiting| {
-            let next = waiting.queue.pop_front()?;
-            waiting.load.subtract(next.weight());
-            Some(next)
-        });
-        match next {
-            Some(next) => self.work(next),
-            None => {
-                self.waiting.remove(&caller);
-            }
+    /// Goes on with what the caller sent meanwhile.
+    fn finished(&mut self, done: Done) {
+        if let Some(next) = self.after(done) {
+            self.work_off(next);
         }
     }
 
-    fn work(&mut self, envelope: Box<Envelope>) {
+    /// The next request of the same caller, if there is one.
+    fn after(&mut self, Done { caller, weight }: Done) -> Option<Box<Envelope>> {
+        self.taken.subtract(weight);
+        let waiting = self.waiting.get_mut(&caller)?;
+        let Some(next) = waiting.queue.pop_front() else {
+            self.waiting.remove(&caller);
+            return None;
+        };
+        waiting.load.subtract(next.weight());
+        Some(next)
+    }
+
+    /// Handles a request, and the next ones of its caller for as long as none has to wait.
+    fn work_off(&mut self, envelope: Box<Envelope>) {
+        let mut next = Some(envelope);
+        while let Some(done) = next.take().and_then(|envelope| self.work(envelope)) {
+            next = self.after(done);
+        }
+    }
+
+    /// Begins to handle a request. `Some` if that was all.
+    fn work(&mut self, envelope: Box<Envelope>) -> Option<Done> {
         let (kernel, process, module) = (self.kernel.clone(), Arc::clone(&self.process), Arc::clone(&self.module));
         let counters = Arc::clone(&self.counters);
-        self.working.spawn(async move {
+        let mut work = Box::pin(async move {
             let done = Done { caller: envelope.source().clone(), weight: envelope.weight() };
             let caller = Caller::new(kernel, process, &envelope);
             let in_work = counters.begin();
@@ -263,6 +277,14 @@ impl<M: RuntimeModule> Runner<M> {
             }));
             done
         });
+        if M::BEGINS == Begins::InRunner
+            // Should it have to wait, its task polls it again at once and leaves its own waker.
+            && let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        {
+            return Some(done);
+        }
+        self.working.spawn(work);
+        None
     }
 }
 

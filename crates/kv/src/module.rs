@@ -9,7 +9,7 @@ use wharf_database::{
 };
 use wharf_kernel::Limit;
 use wharf_kernel::envelope::{Blob, Payload};
-use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
+use wharf_kernel::module::{Access, Answer, Begins, Caller, Refusal, RuntimeModule};
 use wharf_types::Failure;
 use wharf_types::database::Durability;
 use wharf_types::kv::{KvAction, KvError, KvRequest, KvResponse};
@@ -204,6 +204,8 @@ impl RuntimeModule for KvModule {
 
     const NAME: &'static str = "kv";
     const ACCESS: Access = Access::Capability;
+    // A value that is in memory is answered without waiting for anybody.
+    const BEGINS: Begins = Begins::InRunner;
 
     async fn handle(&self, caller: Caller, request: KvRequest, blob: Option<Blob>) -> Answer<KvResponse> {
         let KvRequest { package_id, db, action } = request;
