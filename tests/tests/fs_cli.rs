@@ -32,6 +32,7 @@ fn ls_and_du_tell_what_there_is() {
     let node = node();
     let packages = node.wharf(&["fs", "ls"]).ok();
     assert!(packages.lines().any(|line| line == "prober:test.os/"), "{packages}");
+    assert_eq!(node.wharf(&["fs", "ls", "/prober:test.os"]).ok(), "pkg/\ntmp/\n");
     assert_eq!(node.wharf(&["fs", "ls", TMP]).ok(), "a.txt\nb.txt\nsub/\n");
     let long = node.wharf(&["fs", "ls", "-l", TMP]).ok();
     assert!(long.contains("3 bytes") && long.contains("a.txt") && long.contains('-'), "{long}");
@@ -41,6 +42,8 @@ fn ls_and_du_tell_what_there_is() {
     let used = json_of(&node.wharf(&["fs", "du", "--json", TMP]).ok());
     assert_eq!(used, json!({ "path": TMP, "bytes": 15, "files": 3, "folders": 1 }));
     assert!(node.wharf(&["fs", "du", TMP]).ok().contains("3 files and 1 folders"));
+    let of_package = json_of(&node.wharf(&["fs", "du", "--json", "/prober:test.os"]).ok());
+    assert!(of_package["files"].as_u64() > used["files"].as_u64(), "{of_package}");
 }
 
 #[test]
@@ -103,7 +106,14 @@ fn what_does_not_work_says_why() {
     assert!(node.wharf(&["fs", "--help"]).ok().contains("wharf fs put"));
     // Only the owner: a guest that may message the vfs sees its own drives.
     node.install(&paths::package("echo:wharf.os"));
-    let pry = json!({ "to": "vfs:distro:sys", "body": { "path": "/echo:wharf.os/pkg", "action": "ReadDir" } });
-    let answer = node.last(A, json!([{ "Await": pry }]));
-    assert!(answer["body"].as_str().unwrap().contains("NoReadCap"), "{answer}");
+    for (path, told) in [
+        ("/", "NoReadCap"),
+        ("/echo:wharf.os", "NoReadCap"),
+        ("/echo:wharf.os/pkg", "NoReadCap"),
+        ("/prober:test.os", "prober:test.os/tmp"),
+    ] {
+        let pry = json!({ "to": "vfs:distro:sys", "body": { "path": path, "action": "ReadDir" } });
+        let answer = node.last(A, json!([{ "Await": pry }]));
+        assert!(answer["body"].as_str().unwrap().contains(told), "{path}: {answer}");
+    }
 }

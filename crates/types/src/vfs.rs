@@ -42,7 +42,8 @@ pub enum VfsAction {
     SyncAll,
     /// The whole file, as blob.
     Read,
-    /// The entries of a folder.
+    /// The entries of a folder; for `/package:publisher`, the drives of one's own package, and with the root capability
+    /// those of any (our addition); for `/`, with the root capability, the packages that have files.
     ReadDir,
     /// From the cursor to the end, as blob.
     ReadToEnd,

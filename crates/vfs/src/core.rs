@@ -190,6 +190,15 @@ impl Vfs {
         Ok(folders.filter_map(|entry| entry.name.parse().ok()).collect())
     }
 
+    /// The drives of a package, by name. One that has no files has none.
+    pub fn drives(&self, package: &PackageId) -> io::Result<Vec<Entry>> {
+        let Ok(folder) = Segment::new(&package.to_string()) else { return Ok(Vec::new()) };
+        match self.storage.list(&[folder], self.limits().dir_entries_max) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed,
+        }
+    }
+
     /// What is at `path`.
     pub fn metadata(&self, path: &VfsPath) -> Result<Metadata, Failure> {
         self.storage.metadata(path.segments()).doing("look at", path)

@@ -6,6 +6,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
 use wharf_kernel::envelope::Blob;
 use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
+use wharf_types::PackageId;
 use wharf_types::vfs::{VfsAction, VfsError, VfsRequest, VfsResponse};
 
 use crate::access::{Holder, Need, drive_params, need};
@@ -26,6 +27,7 @@ pub struct VfsModule {
 /// Where a request is about, once it is allowed.
 enum Place {
     Root,
+    Package(PackageId),
     Path(VfsPath),
 }
 
@@ -46,6 +48,7 @@ impl VfsModule {
         };
         let path = match place {
             Place::Root => return self.on_disk(Desk::list_packages).await,
+            Place::Package(package) => return self.on_disk(move |desk| desk.list_drives(&package)).await,
             Place::Path(path) => path,
         };
         // The kernel needs no capabilities.
@@ -101,6 +104,13 @@ async fn grant(caller: &Caller, params: Vec<String>) -> Result<(), VfsError> {
 fn allow(holder: &Holder<'_>, text: &str, action: &VfsAction) -> Result<Place, VfsError> {
     if matches!(text, "/" | "\\") && *action == VfsAction::ReadDir {
         return if holder.is_root() { Ok(Place::Root) } else { Err(VfsError::NoReadCap) };
+    }
+    // Ours: the reference has no answer to what lies between all packages and one drive.
+    if *action == VfsAction::ReadDir
+        && let Ok(package) = text.trim_matches(['/', '\\']).parse::<PackageId>()
+    {
+        let may = holder.process.is_in(&package) || holder.is_root();
+        return if may { Ok(Place::Package(package)) } else { Err(VfsError::NoReadCap) };
     }
     let path = parse(text)?;
     match action {

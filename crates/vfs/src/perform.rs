@@ -105,6 +105,12 @@ impl Desk {
         let entry = |package: PackageId| DirEntry { path: package.to_string(), file_type: FileType::Directory };
         Ok((VfsResponse::ReadDir(packages.into_iter().map(entry).collect()), None))
     }
+
+    pub(crate) fn list_drives(&self, package: &PackageId) -> Performed {
+        let drives = self.vfs.drives(package).map_err(|error| VfsError::IOError(error.to_string()))?;
+        let entry = |drive: Entry| DirEntry { path: format!("{package}/{}", drive.name), file_type: drive.kind };
+        Ok((VfsResponse::ReadDir(drives.into_iter().map(entry).collect()), None))
+    }
 }
 
 /// Reads a path from the wire.

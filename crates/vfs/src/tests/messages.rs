@@ -175,8 +175,7 @@ async fn other_packages_files_need_the_capability_for_what_is_done() {
 #[tokio::test]
 async fn what_is_no_request_is_malformed() {
     let world = World::new(Limits::default());
-    for body in ["", "{}", r#"{"path":"/distro:sys/d","action":"Fly"}"#, r#"{"path":"/distro:sys","action":"ReadDir"}"#]
-    {
+    for body in ["", "{}", r#"{"path":"/distro:sys/d","action":"Fly"}"#, r#"{"path":"/distro:sys","action":"Read"}"#] {
         let answer = world.send(body.as_bytes().to_vec(), None).await;
         assert_eq!(answer.content.body.as_slice(), br#"{"Err":"MalformedRequest"}"#, "{body}");
     }
