@@ -18,7 +18,7 @@ use crate::queue::Queue;
 use crate::task::Mode;
 use crate::writer::{BoxTask, Writer};
 
-/// An open database. Closing it is [`Database::close`]; it is in use as long as somebody has a lease.
+/// An open database. It is in use as long as somebody has a lease.
 pub struct Database<E: Engine> {
     id: DatabaseId,
     path: PathBuf,

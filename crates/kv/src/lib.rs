@@ -1,7 +1,7 @@
 //! Keys and values: the runtime module `kv:distro:sys`.
 //!
 //! A database is one SQLite table, `entry`, ordered by key. What was read or written lately is in memory too
-//! ([`Cache`](cache::Cache)), so that most reads touch no disk and wait for nobody.
+//! (`cache`), so that most reads touch no disk and wait for nobody.
 //!
 //! | file | what |
 //! |---|---|

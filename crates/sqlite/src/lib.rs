@@ -1,6 +1,6 @@
 //! SQL: the runtime module `sqlite:distro:sys`.
 //!
-//! Whatever a guest's statement is, SQLite asks what each part of it does before it runs ([`guard`]): a query changes
+//! Whatever a guest's statement is, SQLite asks what each part of it does before it runs (`guard`): a query changes
 //! nothing, and no statement reaches another file, a setting of SQLite, or the transaction that it runs in.
 //!
 //! | file | what |

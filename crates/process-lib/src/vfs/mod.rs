@@ -23,7 +23,7 @@
 //! ```
 //!
 //! What a call returned for survives the end of the node, however it ends. [`sync_all`] makes it survive a loss of
-//! power, too. [`write`], [`copy`] and [`rename`] replace a file whole or not at all.
+//! power, too. [`write()`], [`copy`] and [`rename`] replace a file whole or not at all.
 //!
 //! Whoever is to use a drive of this package gets its capability attached to a message, and saves it:
 //!

@@ -16,7 +16,7 @@ use crate::beneath::{Folder, metadata_of};
 use crate::path::Segment;
 use crate::staging::{Staged, Staging};
 
-/// A folder of the host. Everything is resolved beneath it by the operating system, see [`crate::beneath`].
+/// A folder of the host. Everything is resolved beneath it by the operating system, see `beneath`.
 #[derive(Debug)]
 pub struct LocalStorage {
     root: Folder,
