@@ -9,11 +9,13 @@ use rusqlite::Connection;
 use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
 use wharf_types::database::Durability;
 
+use wharf_kernel::Book;
+
 use crate::Engine;
 use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::files::Files;
-use crate::limits::{Book, DatabaseLimits};
+use crate::limits::DatabaseLimits;
 use crate::name::DatabaseId;
 
 /// What to do about a database that does not exist.

@@ -48,7 +48,7 @@ pub use database::Database;
 pub use databases::{Databases, Lease, Missing};
 pub use error::DatabaseError;
 pub use files::Kind;
-pub use limits::{Book, DatabaseLimits};
+pub use limits::DatabaseLimits;
 pub use name::{DatabaseId, NameError};
 pub use task::Mode;
 pub use transactions::{NoTransaction, TooManyTransactions, TransactionId, Transactions};

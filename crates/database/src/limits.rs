@@ -1,11 +1,8 @@
-//! Bounds of databases, and exceptions for packages.
+//! Bounds of databases.
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use wharf_types::PackageId;
 
 /// Bounds of the databases of each of the two modules. In `wharf.toml` they are the table `[database_limits]`, by the same
 /// names.
@@ -60,36 +57,5 @@ impl Default for DatabaseLimits {
             transaction_bytes_max: 64 << 20,
             transaction_ms_max: 60_000,
         }
-    }
-}
-
-/// The bounds of the node, and of packages that have others.
-#[derive(Clone, Debug)]
-pub struct Book<T> {
-    node: Arc<T>,
-    packages: HashMap<PackageId, Arc<T>>,
-}
-
-impl<T: Default> Default for Book<T> {
-    fn default() -> Self {
-        Self::new(T::default(), [])
-    }
-}
-
-impl<T> Book<T> {
-    /// The bounds of the node with exceptions for packages.
-    pub fn new(node: T, packages: impl IntoIterator<Item = (PackageId, T)>) -> Self {
-        let packages = packages.into_iter().map(|(package, limits)| (package, Arc::new(limits))).collect();
-        Self { node: Arc::new(node), packages }
-    }
-
-    /// Those of the node.
-    pub fn node(&self) -> &Arc<T> {
-        &self.node
-    }
-
-    /// Those of one package.
-    pub fn of(&self, package: &PackageId) -> &Arc<T> {
-        self.packages.get(package).unwrap_or(&self.node)
     }
 }

@@ -10,7 +10,9 @@ use rusqlite::Connection;
 use wharf_types::PackageId;
 use wharf_types::database::Durability;
 
-use crate::{Book, DatabaseError, DatabaseId, DatabaseLimits, Databases, Engine, Kind, Lease, Missing, Mode, Role};
+use wharf_kernel::Book;
+
+use crate::{DatabaseError, DatabaseId, DatabaseLimits, Databases, Engine, Kind, Lease, Missing, Mode, Role};
 
 pub(crate) struct Numbers;
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use wharf_types::metrics::FailureReason;
 use wharf_types::{Address, Capability, NodeName, ProcessId};
 
+use crate::book::Book;
 use crate::capability::{Authority, HoldingRef, Holdings};
 use crate::census::Census;
 use crate::counters::Counted;
@@ -20,7 +21,7 @@ use crate::ended::Ended;
 use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Rsvp, Seconds};
 use crate::launcher::Launcher;
 use crate::limit_hits::{Limit, LimitHits};
-use crate::limits::{LimitBook, Limits};
+use crate::limits::Limits;
 use crate::mailbox::{Mailbox, Refused};
 use crate::persistence::Persistence;
 use crate::process::Process;
@@ -35,7 +36,7 @@ pub struct Parts {
     /// Its signing key.
     pub authority: Authority,
     /// Its bounds, and those of packages that have others.
-    pub limits: LimitBook,
+    pub limits: Book<Limits>,
     /// The store beneath it.
     pub persistence: Arc<dyn Persistence>,
     /// The runtime above it.
@@ -101,7 +102,7 @@ struct Inner {
     boot: Uuid,
     started: Instant,
     authority: Authority,
-    limits: LimitBook,
+    limits: Book<Limits>,
     table: DashMap<ProcessId, Arc<Process>>,
     /// Counts of the guest processes in the table; changed together with it.
     census: Census,
@@ -174,7 +175,7 @@ impl Kernel {
 
     /// The bounds of a process with this id.
     pub fn limits_of(&self, id: &ProcessId) -> Arc<Limits> {
-        self.inner.limits.of(id)
+        Arc::clone(self.inner.limits.of_process(id))
     }
 
     /// How often each limit refused something.

@@ -37,6 +37,7 @@
 
 pub mod api;
 mod backoff;
+mod book;
 pub mod capability;
 mod census;
 mod counters;
@@ -75,8 +76,9 @@ mod throttle;
 mod trace;
 mod watch;
 
+pub use book::Book;
 pub use kernel::{CallError, Kernel, Parts, SendAs};
 pub use limit_hits::{Limit, LimitHits};
-pub use limits::{LimitBook, Limits};
+pub use limits::Limits;
 pub use runner::ModuleHandle;
 pub use seen::CounterFamily;

@@ -1,12 +1,9 @@
 //! Every bound of the kernel, in one place. Reaching one gives an error to whoever caused it, and is counted, see
 //! [`crate::LimitHits`].
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use wharf_types::{PackageId, ProcessId};
 
 /// Bounds that hold for each process, and those of the node. In `wharf.toml` they are the table `[limits]`, by the same
 /// names; `[packages."<package>:<publisher>".limits]` has others for the processes of one package.
@@ -126,37 +123,5 @@ impl Default for Limits {
             trace_body_bytes_max: 4_096,
             watchers_max: 256,
         }
-    }
-}
-
-/// The bounds of the node, and of packages that have others.
-#[derive(Clone, Debug, Default)]
-pub struct LimitBook {
-    node: Arc<Limits>,
-    packages: HashMap<PackageId, Arc<Limits>>,
-}
-
-impl LimitBook {
-    /// The bounds of the node with exceptions for packages.
-    pub fn new(node: Limits, packages: impl IntoIterator<Item = (PackageId, Limits)>) -> Self {
-        let packages = packages.into_iter().map(|(package, limits)| (package, Arc::new(limits))).collect();
-        Self { node: Arc::new(node), packages }
-    }
-
-    /// Those of the node.
-    pub(crate) fn node(&self) -> &Limits {
-        &self.node
-    }
-
-    /// Those of one process. Looked up once, when it is created.
-    pub(crate) fn of(&self, process: &ProcessId) -> Arc<Limits> {
-        let own = if self.packages.is_empty() { None } else { self.packages.get(&process.package_id()) };
-        Arc::clone(own.unwrap_or(&self.node))
-    }
-}
-
-impl From<Limits> for LimitBook {
-    fn from(limits: Limits) -> Self {
-        Self::new(limits, [])
     }
 }

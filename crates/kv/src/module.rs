@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use wharf_database::access::{self, Denied, Need};
 use wharf_database::{
-    Book, Copies, DatabaseError, DatabaseId, DatabaseLimits, Databases, Missing, TransactionId, Transactions,
+    Copies, DatabaseError, DatabaseId, DatabaseLimits, Databases, Missing, TransactionId, Transactions,
 };
-use wharf_kernel::Limit;
 use wharf_kernel::envelope::{Blob, Payload};
 use wharf_kernel::module::{Access, Answer, Begins, Caller, Refusal, RuntimeModule};
+use wharf_kernel::{Book, Limit};
 use wharf_types::Failure;
 use wharf_types::database::Durability;
 use wharf_types::kv::{KvAction, KvError, KvRequest, KvResponse};

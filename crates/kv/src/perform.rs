@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use wharf_database::{Book, DatabaseError, DatabaseId, Engine, Kind, Lease, Mode, Role};
-use wharf_kernel::Limit;
+use wharf_database::{DatabaseError, DatabaseId, Engine, Kind, Lease, Mode, Role};
 use wharf_kernel::envelope::Payload;
 use wharf_kernel::module::Caller;
+use wharf_kernel::{Book, Limit};
 use wharf_types::kv::{KvChange, KvError, KvResponse, KvScan};
 
 use crate::cache::{Cache, Changes, Key};

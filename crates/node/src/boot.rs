@@ -20,12 +20,12 @@ use wharf_database::DatabaseError;
 use wharf_http::{ControlToken, HttpServer};
 use wharf_kernel::api::KernelModule;
 use wharf_kernel::capability::Authority;
-use wharf_kernel::{Kernel, LimitBook, ModuleHandle, Parts};
+use wharf_kernel::{Kernel, ModuleHandle, Parts};
 use wharf_kv::KvModule;
 use wharf_runtime::Runtime;
 use wharf_sqlite::SqliteModule;
 use wharf_store::{KernelStore, OpenError, Snapshots, StateModule};
-use wharf_vfs::{DriveSource, Vfs, VfsModule, VfsSettings};
+use wharf_vfs::{DriveSource, Vfs, VfsModule};
 
 use crate::args::Args;
 use crate::drives::WithDrives;
@@ -101,14 +101,12 @@ impl Node {
         stop: &CancellationToken,
     ) -> Result<Self, Stopped> {
         let failed = |error: &dyn std::fmt::Display| Stopped::Failed(error.to_string());
-        let files = VfsSettings::new(settings.vfs_limits.clone(), settings.package_vfs_limits.clone());
-        let vfs = Vfs::open(settings.home.vfs(), files).map_err(|error| failed(&error))?;
-        let runtime = Runtime::new(settings.runtime.clone(), settings.package_runtime.clone(), Arc::clone(&vfs))
-            .map_err(|error| failed(&error))?;
+        let vfs = Vfs::open(settings.home.vfs(), settings.vfs_limits.clone()).map_err(|error| failed(&error))?;
+        let runtime = Runtime::new(settings.runtime.clone(), Arc::clone(&vfs)).map_err(|error| failed(&error))?;
         let kernel = Kernel::new(Parts {
             node: taken.node.clone(),
             authority: Authority::from_seed(&taken.seed).map_err(|error| Stopped::HomeUnusable(error.to_string()))?,
-            limits: LimitBook::new(settings.limits.clone(), settings.package_limits.clone()),
+            limits: settings.limits.clone(),
             persistence: Arc::<KernelStore>::clone(&store),
             launcher: Arc::new(WithDrives::new(runtime, Arc::clone(&vfs))),
             stop: stop.clone(),
@@ -117,7 +115,7 @@ impl Node {
         kernel.start_module(KernelModule { version: env!("CARGO_PKG_VERSION") });
         kernel.start_module(VfsModule::new(Arc::clone(&vfs)));
         let snapshots = Snapshots::new(settings.home.kernel_db(), settings.home.run_dir());
-        kernel.start_module(StateModule::new(store, snapshots, settings.limits.state_bytes_max));
+        kernel.start_module(StateModule::new(store, snapshots, settings.limits.node().state_bytes_max));
         let (kv, sqlite) = open_databases(settings).await?;
         kernel.start_module(kv.clone());
         kernel.start_module(sqlite.clone());

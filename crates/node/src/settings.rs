@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
-use wharf_database::{Book, DatabaseLimits};
+use wharf_database::DatabaseLimits;
 use wharf_home::Home;
 use wharf_http::HttpSettings;
-use wharf_kernel::Limits;
+use wharf_kernel::{Book, Limits};
 use wharf_kv::KvLimits;
 use wharf_runtime::RuntimeSettings;
 use wharf_sqlite::SqliteLimits;
@@ -45,14 +45,14 @@ struct File {
 /// The tables that packages may have others of, and those of the packages.
 #[derive(Debug, Default)]
 struct Bounds {
-    limits: Limits,
-    runtime: RuntimeSettings,
-    vfs_limits: VfsLimits,
-    package_limits: Vec<(PackageId, Limits)>,
-    package_runtime: Vec<(PackageId, RuntimeSettings)>,
-    package_vfs_limits: Vec<(PackageId, VfsLimits)>,
+    limits: Book<Limits>,
+    runtime: (RuntimeSettings, OfPackages<RuntimeSettings>),
+    vfs_limits: Book<VfsLimits>,
     databases: DatabaseBounds,
 }
+
+/// What packages have in place of what holds for all.
+type OfPackages<T> = Vec<(PackageId, T)>;
 
 /// Bounds of databases.
 #[derive(Debug, Default)]
@@ -88,19 +88,13 @@ pub struct Settings {
     /// What is logged.
     pub log: LogSettings,
     /// Bounds of processes.
-    pub limits: Limits,
-    /// Bounds of the processes of packages that have others.
-    pub package_limits: Vec<(PackageId, Limits)>,
+    pub limits: Book<Limits>,
     /// Bounds of guests.
-    pub runtime: RuntimeSettings,
-    /// Bounds of the guests of packages that have others.
-    pub package_runtime: Vec<(PackageId, RuntimeSettings)>,
+    pub runtime: Book<RuntimeSettings>,
     /// Bounds of the web server.
     pub http_limits: HttpSettings,
     /// Bounds of files.
-    pub vfs_limits: VfsLimits,
-    /// Bounds of the files of packages that have others.
-    pub package_vfs_limits: Vec<(PackageId, VfsLimits)>,
+    pub vfs_limits: Book<VfsLimits>,
     /// Bounds of databases.
     pub databases: DatabaseBounds,
 }
@@ -130,7 +124,8 @@ impl Settings {
         if let Some(missing) = packages.as_ref().filter(|path| !path.is_dir()) {
             return Err(Stopped::BadSettings(format!("there is no folder {} with packages", missing.display())));
         }
-        let runtime = RuntimeSettings { cache: Some(home.cache().join("code")), ..bounds.runtime };
+        let (runtime, of_packages) = bounds.runtime;
+        let runtime = RuntimeSettings { cache: Some(home.cache().join("code")), ..runtime };
         Ok(Self {
             packages: packages.or_else(packages_beside_program),
             home,
@@ -138,12 +133,9 @@ impl Settings {
             http,
             log: file.log,
             limits: bounds.limits,
-            package_limits: bounds.package_limits,
-            package_runtime: bounds.package_runtime,
-            runtime,
+            runtime: Book::new(runtime, of_packages),
             http_limits: file.http_limits,
             vfs_limits: bounds.vfs_limits,
-            package_vfs_limits: bounds.package_vfs_limits,
             databases: bounds.databases,
         })
     }
@@ -189,15 +181,17 @@ fn bounds(file: &File) -> Result<Bounds, String> {
             }
         }
     }
-    let (limits, package_limits) = table_and_own(file, "limits", &file.limits, Limits::NODE_WIDE)?;
-    let (runtime, package_runtime) = table_and_own(file, "runtime", &file.runtime, RuntimeSettings::NODE_WIDE)?;
-    let (vfs_limits, package_vfs_limits) = table_and_own(file, "vfs_limits", &file.vfs_limits, VfsLimits::NODE_WIDE)?;
     let databases = DatabaseBounds {
         all: book(file, "database_limits", &file.database_limits, DatabaseLimits::NODE_WIDE)?,
         kv: book(file, "kv_limits", &file.kv_limits, KvLimits::NODE_WIDE)?,
         sqlite: book(file, "sqlite_limits", &file.sqlite_limits, SqliteLimits::NODE_WIDE)?,
     };
-    Ok(Bounds { limits, runtime, vfs_limits, package_limits, package_runtime, package_vfs_limits, databases })
+    Ok(Bounds {
+        limits: book(file, "limits", &file.limits, Limits::NODE_WIDE)?,
+        runtime: table_and_own(file, "runtime", &file.runtime, RuntimeSettings::NODE_WIDE)?,
+        vfs_limits: book(file, "vfs_limits", &file.vfs_limits, VfsLimits::NODE_WIDE)?,
+        databases,
+    })
 }
 
 /// Tables that a package may have of its own.
@@ -214,7 +208,7 @@ fn table_and_own<T: DeserializeOwned>(
     key: &str,
     all: &Table,
     node_wide: &[&str],
-) -> Result<(T, Vec<(PackageId, T)>), String> {
+) -> Result<(T, OfPackages<T>), String> {
     let mut packages = Vec::new();
     for (name, tables) in &file.packages {
         let package: PackageId = name.parse().map_err(|error| format!("[packages.\"{name}\"]: {error}"))?;
@@ -268,7 +262,7 @@ mod tests {
         assert!(read_text("nod = 'a.os'").is_err());
         assert!(read_text("[limits]\nmailbox = 1").is_err());
         let (_, bounds) = read_text("[limits]\nmailbox_messages_max = 7\n[runtime]\nmemory_bytes_max = 9").unwrap();
-        assert_eq!((bounds.limits.mailbox_messages_max, bounds.runtime.memory_bytes_max), (7, 9));
+        assert_eq!((bounds.limits.node().mailbox_messages_max, bounds.runtime.0.memory_bytes_max), (7, 9));
     }
 
     #[test]
@@ -281,14 +275,14 @@ mod tests {
         let (_, bounds) = read_text(text).unwrap();
         let chess: PackageId = "chess:sys".parse().unwrap();
         let expected = Limits { mailbox_messages_max: 3, body_bytes_max: 8, ..Limits::default() };
-        assert_eq!(bounds.package_limits, [(chess.clone(), expected)]);
+        assert_eq!(**bounds.limits.of(&chess), expected);
         let expected = RuntimeSettings { memory_bytes_max: 9, ..RuntimeSettings::default() };
-        assert_eq!(bounds.package_runtime, [(chess.clone(), expected)]);
+        assert_eq!(bounds.runtime.1, [(chess.clone(), expected)]);
         assert_eq!(bounds.databases.kv.of(&chess).key_bytes_max, 4);
         assert_eq!(bounds.databases.kv.node(), &Default::default());
         let expected = VfsLimits { package_bytes_max: 10, ..VfsLimits::default() };
-        assert_eq!(bounds.package_vfs_limits, [(chess, expected)]);
-        assert_eq!(bounds.limits.mailbox_messages_max, 7);
+        assert_eq!(**bounds.vfs_limits.of(&chess), expected);
+        assert_eq!(bounds.limits.node().mailbox_messages_max, 7);
     }
 
     #[test]

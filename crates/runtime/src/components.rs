@@ -1,6 +1,6 @@
 //! Components, made ready to start: compiled once per content, on few threads, and kept on disk as machine code.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use dashmap::DashMap;
@@ -10,10 +10,11 @@ use wasmtime::Engine;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, Type};
 use wharf_bindings::INIT;
+use wharf_kernel::Book;
 use wharf_kernel::envelope::Payload;
 use wharf_kernel::launcher::{Exit, Launcher, PrepareError, Prepared};
 use wharf_kernel::session::Session;
-use wharf_types::{PackageId, ProcessId};
+use wharf_types::ProcessId;
 use wharf_vfs::Vfs;
 
 use crate::engine::{self, RuntimeError, RuntimeSettings};
@@ -38,15 +39,13 @@ pub(crate) struct Host {
     pub(crate) ticks: Arc<Ticks>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) files: Arc<Files>,
-    settings: Arc<RuntimeSettings>,
-    packages: HashMap<PackageId, Arc<RuntimeSettings>>,
+    settings: Book<RuntimeSettings>,
 }
 
 impl Host {
     /// The bounds of a guest. Looked up when a life of it begins.
     pub(crate) fn settings_of(&self, process: &ProcessId) -> Arc<RuntimeSettings> {
-        let own = if self.packages.is_empty() { None } else { self.packages.get(&process.package_id()) };
-        Arc::clone(own.unwrap_or(&self.settings))
+        Arc::clone(self.settings.of_process(process))
     }
 }
 
@@ -68,27 +67,17 @@ pub(crate) struct ReadyComponent {
 
 impl Runtime {
     /// Sets up the engine, the threads that guests compute and use files on, and what guests may call. Their files are
-    /// in `vfs`. The guests of `packages` have bounds of their own.
-    pub fn new(
-        settings: RuntimeSettings,
-        packages: impl IntoIterator<Item = (PackageId, RuntimeSettings)>,
-        vfs: Arc<Vfs>,
-    ) -> Result<Self, RuntimeError> {
-        let (engine, ticks) = engine::start(&settings)?;
+    /// in `vfs`.
+    pub fn new(settings: Book<RuntimeSettings>, vfs: Arc<Vfs>) -> Result<Self, RuntimeError> {
+        let node = settings.node();
+        let (engine, ticks) = engine::start(node)?;
         let lanes = Lanes::start(Threads {
             compute: std::thread::available_parallelism().map_or(1, usize::from),
-            blocking: settings.file_threads_max,
+            blocking: node.file_threads_max,
         })?;
         let linker = host::linker(&engine).map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
-        let compiling = Semaphore::new(settings.compilations_max.max(1));
-        let host = Host {
-            engine,
-            ticks,
-            lanes: Arc::new(lanes),
-            files: Arc::new(Files::new(vfs, &settings)),
-            settings: Arc::new(settings),
-            packages: packages.into_iter().map(|(package, settings)| (package, Arc::new(settings))).collect(),
-        };
+        let compiling = Semaphore::new(node.compilations_max.max(1));
+        let host = Host { engine, ticks, lanes: Arc::new(lanes), files: Arc::new(Files::new(vfs, node)), settings };
         Ok(Self {
             host: Arc::new(host),
             linker: Arc::new(linker),

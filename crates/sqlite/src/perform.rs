@@ -6,7 +6,8 @@ use std::time::Duration;
 use rusqlite::limits::Limit;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
-use wharf_database::{Book, DatabaseError, DatabaseId, Engine, Kind, Lease, Mode, Role};
+use wharf_database::{DatabaseError, DatabaseId, Engine, Kind, Lease, Mode, Role};
+use wharf_kernel::Book;
 use wharf_types::sqlite::SqliteError;
 
 use crate::guard::{self, Purpose, guarded};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use wharf_database::{Book, DatabaseId, DatabaseLimits, Databases, Lease, Missing};
+use wharf_database::{DatabaseId, DatabaseLimits, Databases, Lease, Missing};
+use wharf_kernel::Book;
 use wharf_types::PackageId;
 use wharf_types::database::Durability;
 use wharf_types::sqlite::SqliteError;

@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustix::io::Errno;
+use wharf_kernel::Book;
 use wharf_types::PackageId;
 use wharf_types::vfs::FileType;
 
 use crate::error::{Doing, Failure};
 use crate::ledger::{Ledger, Ledgers};
-use crate::limits::{VfsLimits, VfsSettings};
+use crate::limits::VfsLimits;
 use crate::path::{PathError, Segment, VfsPath};
 use crate::storage::local::LocalStorage;
 use crate::storage::{Entry, Metadata, Storage, Usage};
@@ -30,16 +31,16 @@ impl Vfs {
     /// Opens the vfs at `root`, a folder of the host, and makes it when it is missing.
     ///
     /// One process may have it open at a time: what is found half-written is removed.
-    pub fn open(root: PathBuf, settings: impl Into<VfsSettings>) -> io::Result<Arc<Self>> {
+    pub fn open(root: PathBuf, limits: impl Into<Book<VfsLimits>>) -> io::Result<Arc<Self>> {
         let storage = LocalStorage::open(&root).map_err(|error| {
             io::Error::new(error.kind(), format!("could not open the vfs at {}: {error}", root.display()))
         })?;
-        Ok(Self::over(Arc::new(storage), settings))
+        Ok(Self::over(Arc::new(storage), limits))
     }
 
     /// The vfs over any storage.
-    pub fn over(storage: Arc<dyn Storage>, settings: impl Into<VfsSettings>) -> Arc<Self> {
-        let ledgers = Ledgers::new(Arc::clone(&storage), settings.into());
+    pub fn over(storage: Arc<dyn Storage>, limits: impl Into<Book<VfsLimits>>) -> Arc<Self> {
+        let ledgers = Ledgers::new(Arc::clone(&storage), limits.into());
         Arc::new(Self { storage, ledgers })
     }
 

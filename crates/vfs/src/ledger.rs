@@ -16,12 +16,12 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use wharf_kernel::Limit;
+use wharf_kernel::{Book, Limit};
 use wharf_types::PackageId;
 use wharf_types::vfs::FileType;
 
 use crate::error::OverLimit;
-use crate::limits::{VfsLimits, VfsSettings};
+use crate::limits::VfsLimits;
 use crate::path::Segment;
 use crate::storage::{Identity, Metadata, Storage, Usage};
 
@@ -29,18 +29,18 @@ use crate::storage::{Identity, Metadata, Storage, Usage};
 #[derive(Debug)]
 pub(crate) struct Ledgers {
     storage: Arc<dyn Storage>,
-    settings: VfsSettings,
+    limits: Book<VfsLimits>,
     packages: Mutex<HashMap<PackageId, Arc<Ledger>>>,
 }
 
 impl Ledgers {
-    pub(crate) fn new(storage: Arc<dyn Storage>, settings: VfsSettings) -> Self {
-        Self { storage, settings, packages: Mutex::default() }
+    pub(crate) fn new(storage: Arc<dyn Storage>, limits: Book<VfsLimits>) -> Self {
+        Self { storage, limits, packages: Mutex::default() }
     }
 
     /// The bounds of the node.
     pub(crate) fn limits(&self) -> &Arc<VfsLimits> {
-        &self.settings.limits
+        self.limits.node()
     }
 
     pub(crate) fn of(&self, package: &PackageId) -> Arc<Ledger> {
@@ -48,7 +48,7 @@ impl Ledgers {
         if let Some(ledger) = packages.get(package) {
             return Arc::clone(ledger);
         }
-        let ledger = Arc::new(Ledger::new(Arc::clone(&self.storage), package, self.settings.of(package)));
+        let ledger = Arc::new(Ledger::new(Arc::clone(&self.storage), package, Arc::clone(self.limits.of(package))));
         packages.insert(package.clone(), Arc::clone(&ledger));
         ledger
     }

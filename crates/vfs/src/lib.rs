@@ -35,7 +35,7 @@ mod whole;
 pub use crate::core::Vfs;
 pub use error::Failure;
 pub use file::VfsFile;
-pub use limits::{Durability, VfsLimits, VfsSettings};
+pub use limits::{Durability, VfsLimits};
 pub use module::VfsModule;
 pub use path::{PathError, Segment, VfsPath};
 pub use source::DriveSource;

@@ -1,10 +1,5 @@
 //! Every bound of the vfs, in one place. Reaching one gives an error to whoever caused it.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use wharf_types::PackageId;
-
 /// Bounds of the vfs. In `wharf.toml` they are the table `[vfs_limits]`, by the same names;
 /// `[packages."<package>:<publisher>".vfs_limits]` has others for the drives of one package.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -72,31 +67,5 @@ impl Default for VfsLimits {
             cursors_max: 65_536,
             workers_max: 16,
         }
-    }
-}
-
-/// The bounds of the node, and of packages that have others.
-#[derive(Clone, Debug, Default)]
-pub struct VfsSettings {
-    pub(crate) limits: Arc<VfsLimits>,
-    packages: HashMap<PackageId, Arc<VfsLimits>>,
-}
-
-impl VfsSettings {
-    /// The bounds of the node with exceptions for packages.
-    pub fn new(limits: VfsLimits, packages: impl IntoIterator<Item = (PackageId, VfsLimits)>) -> Self {
-        let packages = packages.into_iter().map(|(package, limits)| (package, Arc::new(limits))).collect();
-        Self { limits: Arc::new(limits), packages }
-    }
-
-    /// Those of one package.
-    pub(crate) fn of(&self, package: &PackageId) -> Arc<VfsLimits> {
-        Arc::clone(self.packages.get(package).unwrap_or(&self.limits))
-    }
-}
-
-impl From<VfsLimits> for VfsSettings {
-    fn from(limits: VfsLimits) -> Self {
-        Self::new(limits, [])
     }
 }

@@ -3,8 +3,8 @@
 use wharf_types::{Capability, OnExit};
 
 use super::support::*;
+use crate::book::Book;
 use crate::lifecycle::{InitializeError, Revocation};
-use crate::limits::LimitBook;
 use crate::module::Access;
 use crate::session::{SpawnError, SpawnRequest};
 use crate::{Limit, Limits};
@@ -14,8 +14,8 @@ fn hits(world: &World, limit: Limit) -> u64 {
 }
 
 /// The test's processes are of `pkg:pub`; they have these limits, and everybody else the usual ones.
-fn for_pkg(limits: Limits) -> LimitBook {
-    LimitBook::new(Limits::default(), [("pkg:pub".parse().unwrap(), limits)])
+fn for_pkg(limits: Limits) -> Book<Limits> {
+    Book::new(Limits::default(), [("pkg:pub".parse().unwrap(), limits)])
 }
 
 #[tokio::test]

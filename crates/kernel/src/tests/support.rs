@@ -19,7 +19,7 @@ use crate::module::{Access, Answer, Caller, Refusal, RuntimeModule};
 use crate::persistence::{Change, Persistence, StoreError, Stored, StoredCapability, StoredProcess};
 use crate::session::{AwaitError, Incoming, OutgoingRequest, OutgoingResponse, Session};
 use crate::sync::Mutex;
-use crate::{Kernel, LimitBook, Limits, ModuleHandle, Parts};
+use crate::{Book, Kernel, Limits, ModuleHandle, Parts};
 
 type Script = Arc<dyn Fn(Session) -> BoxFuture<'static, Exit> + Send + Sync>;
 
@@ -198,12 +198,12 @@ impl World {
         Self::with(Limits::default())
     }
 
-    pub(super) fn with(limits: impl Into<LimitBook>) -> Self {
+    pub(super) fn with(limits: impl Into<Book<Limits>>) -> Self {
         Self::on(limits, Arc::new(Memory::new()))
     }
 
     /// A node on what another one left in its store.
-    pub(super) fn on(limits: impl Into<LimitBook>, store: Arc<Memory>) -> Self {
+    pub(super) fn on(limits: impl Into<Book<Limits>>, store: Arc<Memory>) -> Self {
         let closures = Arc::new(Closures::default());
         let kernel = Kernel::new(Parts {
             node: NodeName::new("a.os").unwrap(),

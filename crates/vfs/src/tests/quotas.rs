@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use wharf_kernel::Limit;
+use wharf_kernel::{Book, Limit};
 use wharf_types::PackageId;
 use wharf_types::vfs::VfsAction;
 
@@ -12,7 +12,7 @@ use super::zip_files::{Entry, zip_of};
 use super::{Fixture, io_error, path};
 use crate::storage::memory::MemoryStorage;
 use crate::storage::{Create, OpenHow, Usage};
-use crate::{Vfs, VfsLimits, VfsPath, VfsSettings};
+use crate::{Vfs, VfsLimits, VfsPath};
 
 const FULL: &str = "Disk quota exceeded (os error 122)";
 const MAKE: OpenHow = OpenHow { create: Create::IfMissing, ..OpenHow::READ_WRITE };
@@ -146,7 +146,7 @@ fn moving_to_another_package_needs_room_there() {
     let other: VfsPath = "/other:sys/drive/x".parse().unwrap();
     let small = VfsLimits { package_bytes_max: 10, ..VfsLimits::default() };
     let home = tempfile::tempdir().unwrap();
-    let settings = VfsSettings::new(VfsLimits::default(), [(other.package().clone(), small)]);
+    let settings = Book::new(VfsLimits::default(), [(other.package().clone(), small)]);
     let vfs = Vfs::open(home.path().to_owned(), settings).unwrap();
     vfs.create_drive(&path("")).unwrap();
     vfs.create_drive(&other).unwrap();
