@@ -39,8 +39,7 @@ impl Node {
             move || {
                 for connection in listener.incoming() {
                     // The end of the test is an empty connection.
-                    let Some(message) = serve(connection.unwrap(), handler) else { return };
-                    seen.lock().unwrap().push(message);
+                    let Some(()) = serve(connection.unwrap(), handler, &seen) else { return };
                 }
             }
         });
@@ -71,7 +70,8 @@ impl Drop for Node {
     }
 }
 
-fn serve(connection: TcpStream, handler: Handler) -> Option<Value> {
+/// Answers one message. `None` for an empty connection.
+fn serve(connection: TcpStream, handler: Handler, seen: &Mutex<Vec<Value>>) -> Option<()> {
     let mut reader = BufReader::new(connection);
     let mut head = Vec::new();
     while reader.read_until(b'\n', &mut head).unwrap() > 2 {}
@@ -85,6 +85,8 @@ fn serve(connection: TcpStream, handler: Handler) -> Option<Value> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     let message: Value = serde_json::from_slice(&body).unwrap();
+    // Before the answer: whoever has that looks at what came.
+    seen.lock().unwrap().push(message.clone());
     let (status, answer) = match head.contains(&format!("authorization: bearer {TOKEN}\r\n")) {
         true => handler(&message),
         false => (401, json!({"kind": "unauthorized", "error": "the control token is wrong"})),
@@ -93,7 +95,7 @@ fn serve(connection: TcpStream, handler: Handler) -> Option<Value> {
     let length = answer.len();
     let response = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{answer}");
     reader.get_mut().write_all(response.as_bytes()).unwrap();
-    Some(message)
+    Some(())
 }
 
 /// Runs `wharf` with nothing of this machine's settings, and no terminal.
