@@ -200,8 +200,10 @@ mod tests {
         let found = routes.find(&path).unwrap();
         let token = ControlToken::new(TOKEN).unwrap();
         let json = message("[::ffff:127.0.0.1]:51234".parse().unwrap(), &parts, &found, &token).unwrap();
-        let HttpServerRequest::Http(incoming) = serde_json::from_slice(&json).unwrap();
-        incoming
+        match serde_json::from_slice(&json).unwrap() {
+            HttpServerRequest::Http(incoming) => incoming,
+            other => unreachable!("{other:?}"),
+        }
     }
 
     #[test]

@@ -81,6 +81,7 @@ impl RuntimeModule for HttpModule {
             HttpServerAction::Unbind { path } => {
                 return self.bind(&caller, &path, Audience::Anyone, Origin::Anywhere, Serves::Nothing);
             }
+            _ => return Answer::Reply(Err(HttpServerError::MalformedRequest)),
         };
         match serves(&cache, blob) {
             Ok(serves) => self.bind(&caller, &path, audience, origin, serves),

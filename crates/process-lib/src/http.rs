@@ -91,7 +91,7 @@ impl HttpRequest {
         if !matches!(message, Message::Request { .. }) || !message.is_from(&ProcessId::system("http-server")) {
             return None;
         }
-        let HttpServerRequest::Http(incoming) = message.json().ok()?;
+        let HttpServerRequest::Http(incoming) = message.json().ok()? else { return None };
         let wit::ProcessId { process_name, package_name, publisher_node } = wit::our().process;
         Some(Self::new(incoming, &format!("/{process_name}:{package_name}:{publisher_node}")))
     }

@@ -30,6 +30,86 @@ pub enum HttpServerAction {
         /// Path below `/<process id>`.
         path: String,
     },
+    /// Open WebSockets at a path for the caller.
+    WebSocketBind {
+        /// Path below `/<process id>`.
+        path: String,
+        /// Whether only someone who is logged in may connect.
+        authenticated: bool,
+        /// Whether the other end is a program on this machine that speaks for the process: see
+        /// [`HttpServerAction::WebSocketExtPushOutgoing`].
+        extension: bool,
+    },
+    /// [`HttpServerAction::WebSocketBind`] on the process's own subdomain.
+    WebSocketSecureBind {
+        /// Path below `/<process id>`.
+        path: String,
+        /// As in [`HttpServerAction::WebSocketBind`].
+        extension: bool,
+    },
+    /// The path opens no WebSockets from now on.
+    WebSocketUnbind {
+        /// Path below `/<process id>`.
+        path: String,
+    },
+    /// What the server tells a process; nobody may send it.
+    WebSocketOpen {
+        /// Path below `/<process id>`.
+        path: String,
+        /// Number of the socket.
+        channel_id: u32,
+    },
+    /// Send the blob as a frame.
+    WebSocketPush {
+        /// Number of the socket.
+        channel_id: u32,
+        /// What kind of frame.
+        message_type: WsMessageType,
+    },
+    /// Send the blob to an extension, which answers in the name of the process.
+    WebSocketExtPushOutgoing {
+        /// Number of the socket.
+        channel_id: u32,
+        /// What kind of frame: only [`WsMessageType::Binary`] has room for the blob.
+        message_type: WsMessageType,
+        /// What the extension shall answer with.
+        desired_reply_type: MessageType,
+    },
+    /// What goes over the socket of an extension, both ways, as MessagePack with names; nobody may send it as a message.
+    WebSocketExtPushData {
+        /// Id of the request it belongs to.
+        id: u64,
+        /// What `blob` becomes.
+        kinode_message_type: MessageType,
+        /// The bytes.
+        blob: Vec<u8>,
+    },
+    /// Close a socket of the caller. One that is not open is closed already.
+    WebSocketClose(u32),
+}
+
+/// What kind of frame a WebSocket carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WsMessageType {
+    /// Text; bytes that are not UTF-8 are replaced.
+    Text,
+    /// Bytes.
+    Binary,
+    /// Asks the other end for a pong. At most 125 bytes.
+    Ping,
+    /// Answers a ping. At most 125 bytes.
+    Pong,
+    /// Ends the connection.
+    Close,
+}
+
+/// Whether something is asked or answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MessageType {
+    /// It is asked.
+    Request,
+    /// It is answered.
+    Response,
 }
 
 /// The answer to an [`HttpServerAction`]: `{"Ok":null}` or `{"Err":…}`.
@@ -47,6 +127,12 @@ pub enum HttpServerError {
     /// The caller's id cannot be part of a URL.
     #[error("the id of the caller cannot be part of a URL")]
     InvalidSourceProcess,
+    /// A ping or pong of more than 125 bytes.
+    #[error("a ping or pong may have 125 bytes at most")]
+    WsPingPongTooLong,
+    /// No such socket, or another process's.
+    #[error("no such WebSocket")]
+    WsChannelNotFound,
 }
 
 /// What a process receives from the HTTP server.
@@ -54,6 +140,22 @@ pub enum HttpServerError {
 pub enum HttpServerRequest {
     /// A request for a path it bound; the body is the blob.
     Http(IncomingHttpRequest),
+    /// A WebSocket was opened at a path it bound.
+    WebSocketOpen {
+        /// Path below `/<process id>`, with a leading slash.
+        path: String,
+        /// Number of the socket from now on.
+        channel_id: u32,
+    },
+    /// A frame came; the bytes are the blob.
+    WebSocketPush {
+        /// Number of the socket.
+        channel_id: u32,
+        /// What kind of frame.
+        message_type: WsMessageType,
+    },
+    /// The socket is closed.
+    WebSocketClose(u32),
 }
 
 /// An HTTP request as a process sees it.

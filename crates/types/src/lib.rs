@@ -18,6 +18,7 @@
 //! | [`state`] | `state:distro:sys` |
 //! | [`timer`] | `timer:distro:sys` |
 //! | [`http_server`] | `http-server:distro:sys` |
+//! | [`http_client`] | `http-client:distro:sys` |
 //! | [`rpc`] | the HTTP endpoint `/rpc:distro:sys/message` |
 //! | [`app_store`] | `main:app-store:sys` |
 
@@ -26,6 +27,7 @@ pub mod capability;
 pub mod database;
 pub mod events;
 pub mod exit;
+pub mod http_client;
 pub mod http_server;
 pub mod id;
 pub mod kernel;

@@ -1,0 +1,133 @@
+//! What `http-client:distro:sys` is asked and answers, and the frames it sends to processes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::http_server::{HttpResponse, WsMessageType};
+
+/// A request to the HTTP client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HttpClientAction {
+    /// Send an HTTP request; the blob is its body.
+    Http(OutgoingHttpRequest),
+    /// Open a WebSocket.
+    WebSocketOpen {
+        /// `ws://…` or `wss://…`.
+        url: String,
+        /// Headers of the request that opens it.
+        headers: BTreeMap<String, String>,
+        /// The number the caller gives to the socket. One of its own with the same number is closed first.
+        channel_id: u32,
+    },
+    /// Send the blob as a frame.
+    WebSocketPush {
+        /// Number of the socket.
+        channel_id: u32,
+        /// What kind of frame.
+        message_type: WsMessageType,
+    },
+    /// Close a socket.
+    WebSocketClose {
+        /// Number of the socket.
+        channel_id: u32,
+    },
+}
+
+/// An HTTP request to send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutgoingHttpRequest {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// `HTTP/0.9` to `HTTP/3.0`; without it, what the server speaks.
+    pub version: Option<String>,
+    /// `http://…` or `https://…`.
+    pub url: String,
+    /// Headers.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// The answer to an [`HttpClientAction`].
+pub type HttpClientReply = Result<HttpClientResponse, HttpClientError>;
+
+/// What an [`HttpClientAction`] led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HttpClientResponse {
+    /// Status and headers, names Like-This; the body is the blob.
+    Http(HttpResponse),
+    /// The socket is open, the frame is sent, or the socket is closed.
+    WebSocketAck,
+}
+
+/// Why the HTTP client refused or failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum HttpClientError {
+    /// Not an action.
+    #[error("malformed request")]
+    MalformedRequest,
+    /// Not an HTTP method.
+    #[error("`{method}` is not an HTTP method")]
+    BadMethod {
+        /// What it was.
+        method: String,
+    },
+    /// Not a URL, or not one that can be asked.
+    #[error("`{url}` cannot be asked")]
+    BadUrl {
+        /// What it was.
+        url: String,
+    },
+    /// Not a version of HTTP that the node speaks.
+    #[error("`{version}` is not a version of HTTP that can be used")]
+    BadVersion {
+        /// What it was.
+        version: String,
+    },
+    /// The parts are no request.
+    #[error("the request could not be built: {0}")]
+    BuildRequestFailed(String),
+    /// No answer came.
+    #[error("the request failed: {0}")]
+    ExecuteRequestFailed(String),
+    /// No WebSocket could be opened.
+    #[error("no WebSocket could be opened at `{url}`")]
+    WsOpenFailed {
+        /// Where.
+        url: String,
+    },
+    /// The caller has no such socket.
+    #[error("no WebSocket {channel_id} is open")]
+    WsPushUnknownChannel {
+        /// Its number.
+        channel_id: u32,
+    },
+    /// A frame without bytes.
+    #[error("a frame needs a blob")]
+    WsPushNoBlob,
+    /// A text frame that is not UTF-8.
+    #[error("a text frame needs UTF-8")]
+    WsPushBadText,
+    /// The caller has no such socket to close.
+    #[error("no WebSocket {channel_id} is open")]
+    WsCloseFailed {
+        /// Its number.
+        channel_id: u32,
+    },
+}
+
+/// What a process receives from the HTTP client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HttpClientRequest {
+    /// A frame came; the bytes are the blob.
+    WebSocketPush {
+        /// Number of the socket.
+        channel_id: u32,
+        /// What kind of frame.
+        message_type: WsMessageType,
+    },
+    /// The socket is closed.
+    WebSocketClose {
+        /// Its number.
+        channel_id: u32,
+    },
+}
