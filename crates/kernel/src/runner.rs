@@ -19,7 +19,11 @@ use crate::mailbox::Mailbox;
 use crate::module::{Answer, Begins, Caller, Refusal, RuntimeModule};
 use crate::persistence::StoreError;
 use crate::process::Process;
+use crate::scheduler;
 use crate::seen::{CounterFamily, ModuleCounters, Outcome};
+
+/// Requests that a module takes before others get their turn.
+const TURNS_MAX: u32 = 256;
 
 /// A running module, for what it does on its own account.
 #[derive(Clone)]
@@ -133,7 +137,7 @@ impl Kernel {
             taken: Load::default(),
             working: JoinSet::new(),
         };
-        self.tasks().spawn(runner.run());
+        scheduler::start_module(self.tasks().track_future(runner.run()));
         ModuleHandle { kernel: self.clone(), process }
     }
 }
@@ -186,7 +190,13 @@ struct Runner<M> {
 impl<M: RuntimeModule> Runner<M> {
     async fn run(mut self) {
         let stop = self.process.stop.clone();
+        let mut in_a_row = 0_u32;
         loop {
+            // Those who wait for a worker get one, however fast requests come.
+            in_a_row = (in_a_row + 1) % TURNS_MAX;
+            if in_a_row == 0 {
+                tokio::task::yield_now().await;
+            }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,

@@ -8,14 +8,14 @@
 //! on the same thread. There is one slot for it; when a second life is woken, the first goes to a carrier of its own,
 //! where any idle worker finds it. After [`TURNS_MAX`] turns a carrier goes to the end of the runtime's queue, so that
 //! chatting processes do not keep others, nor input and output, from their turn. A life that gives way by itself (the
-//! tick of the clock interrupted it) goes to the end of the queue at once.
+//! tick of the clock interrupted it) goes to the end of the queue at once. The loop of a module is run like a life.
 
 use std::any::Any;
 use std::cell::Cell;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
-use async_task::{Builder, FallibleTask, Runnable, ScheduleInfo, WithInfo};
+use async_task::{Builder, FallibleTask, Runnable, ScheduleInfo, Task, WithInfo};
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
@@ -74,21 +74,10 @@ pub(crate) struct Life(FallibleTask<Exit>);
 impl Life {
     /// Starts a life on the present runtime. A panic in it is an exit like any other.
     pub(crate) fn start(life: impl Future<Output = Exit> + Send + 'static) -> Self {
-        let runtime = Handle::current();
-        let schedule = move |woken: Runnable, info: ScheduleInfo| {
-            let elsewhere =
-                if info.woken_while_running { Some(woken) } else { CARRIER.with(|carrier| carrier.offer(woken)) };
-            if let Some(life) = elsewhere {
-                // Bounded: there is at most one for each life.
-                runtime.spawn(tokio::task::unconstrained(carry(life)));
-            }
-        };
         let guarded = AssertUnwindSafe(life)
             .catch_unwind()
             .map(|ended| ended.unwrap_or_else(|panic| Exit::NodeFault(fault(&*panic))));
-        let (runnable, task) = Builder::new().spawn(|()| guarded, WithInfo(schedule));
-        runnable.schedule();
-        Self(task.fallible())
+        Self(carried(guarded).fallible())
     }
 
     /// Ends it. What it held is free when this returns.
@@ -100,6 +89,32 @@ impl Life {
     pub(crate) async fn ended(&mut self) -> Option<Exit> {
         (&mut self.0).await
     }
+}
+
+/// Runs a module's loop like a life, for the same reason: processes take turns with modules as they do with each other.
+pub(crate) fn start_module(runner: impl Future<Output = ()> + Send + 'static) {
+    let guarded = AssertUnwindSafe(runner).catch_unwind().map(|ended| {
+        if let Err(panic) = ended {
+            tracing::error!("the loop of a module ended: {}", fault(&*panic));
+        }
+    });
+    carried(guarded).detach();
+}
+
+/// Starts something on the present runtime that carriers run.
+fn carried<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Task<T> {
+    let runtime = Handle::current();
+    let schedule = move |woken: Runnable, info: ScheduleInfo| {
+        let elsewhere =
+            if info.woken_while_running { Some(woken) } else { CARRIER.with(|carrier| carrier.offer(woken)) };
+        if let Some(life) = elsewhere {
+            // Bounded: there is at most one for each life.
+            runtime.spawn(tokio::task::unconstrained(carry(life)));
+        }
+    };
+    let (runnable, task) = Builder::new().spawn(|()| future, WithInfo(schedule));
+    runnable.schedule();
+    task
 }
 
 /// What a life that panicked died of.
