@@ -71,7 +71,7 @@ fn serve_page() {
         match await_message() {
             Ok(message) => {
                 if http::HttpRequest::read(&message).is_some() {
-                    http::respond(200, &[("Content-Type", "text/plain")], protocol::PAGE);
+                    http::Reply::bytes("text/plain", protocol::PAGE).send();
                 }
             }
             Err(error) => println!("{error}"),

@@ -11,11 +11,10 @@
 mod page;
 
 use serde::{Deserialize, Serialize};
-use wharf_process_lib::http::{Access, HttpRequest};
+use wharf_process_lib::http::{Access, Reply, Router};
 use wharf_process_lib::state::StateError;
-use wharf_process_lib::{Address, Message, ProcessId, Response, await_message, http, println, state};
+use wharf_process_lib::{Address, Message, ProcessId, Response, println, state};
 
-const JSON: (&str, &str) = ("Content-Type", "application/json");
 /// Every view counts, so none may come from a cache.
 const NO_STORE: (&str, &str) = ("Cache-Control", "no-store");
 
@@ -43,54 +42,44 @@ enum CounterRequest {
 
 fn init(our: Address) {
     // What is saved and not understood is left alone: better no counter than one that starts again.
-    let mut counter = match state::get::<Counter>() {
+    let counter = match state::get::<Counter>() {
         Ok(saved) => saved.unwrap_or_default(),
         Err(error) => return println!("{error}"),
     };
-    for path in ["/", "/api"] {
-        if let Err(error) = http::bind(path, Access::Anyone) {
-            return println!("{error}");
-        }
-    }
-    loop {
-        match await_message() {
-            Ok(message @ Message::Request { .. }) => answer(&our, &mut counter, &message),
-            Ok(Message::Response { .. }) => {}
-            Err(error) => println!("{error}"),
-        }
-    }
+    let process = our.process().clone();
+    let Err(error) = Router::new(counter)
+        .get("/", Access::Anyone, move |counter, _| counted(counter, |counter| page(&process, counter)))
+        .method("HEAD", "/", Access::Anyone, |_, _| Reply::html("").header(NO_STORE.0, NO_STORE.1))
+        .get("/api", Access::Anyone, |counter, _| told(counter))
+        .post("/api", Access::Anyone, |counter, _| counted(counter, told))
+        .on_message(|counter, message| {
+            if let (Message::Request { .. }, Err(error)) = (&message, answer_process(counter, &message)) {
+                println!("{error}");
+                Response::new().failure(error).send();
+            }
+        })
+        .serve();
+    println!("{error}");
 }
 
-fn answer(our: &Address, counter: &mut Counter, message: &Message) {
-    if let Some(request) = HttpRequest::read(message) {
-        if let Err(error) = answer_http(our.process(), counter, &request) {
+/// Counts one, and answers what comes of it.
+fn counted(counter: &mut Counter, answer: impl FnOnce(&mut Counter) -> Reply) -> Reply {
+    match counter.increment() {
+        Ok(()) => answer(counter),
+        Err(error) => {
             println!("{error}");
-            http::respond(500, &[("Content-Type", "text/plain")], "the count could not be saved\n");
+            Reply::text("the count could not be saved\n").with_status(500)
         }
-    } else if let Err(error) = answer_process(counter, message) {
-        println!("{error}");
-        Response::new().failure(error).send();
     }
 }
 
-fn answer_http(our: &ProcessId, counter: &mut Counter, request: &HttpRequest) -> Result<(), StateError> {
-    match (request.path.as_str(), request.method.as_str()) {
-        ("/", "GET") => {
-            counter.increment()?;
-            let html = page::render(our, counter.count);
-            http::respond(200, &[page::MIME, page::SECURITY, NO_STORE], html);
-        }
-        ("/", "HEAD") => http::respond(200, &[page::MIME, NO_STORE], ""),
-        ("/api", "GET") => http::respond(200, &[JSON, NO_STORE], counter_json(*counter)?),
-        ("/api", "POST") => {
-            counter.increment()?;
-            http::respond(200, &[JSON, NO_STORE], counter_json(*counter)?);
-        }
-        ("/", _) => http::respond(405, &[("Allow", "GET, HEAD")], ""),
-        ("/api", _) => http::respond(405, &[("Allow", "GET, POST")], ""),
-        _ => http::respond(404, &[("Content-Type", "text/plain")], "not found\n"),
-    }
-    Ok(())
+fn page(our: &ProcessId, counter: &Counter) -> Reply {
+    let (name, value) = page::SECURITY;
+    Reply::html(page::render(our, counter.count)).header(name, value).header(NO_STORE.0, NO_STORE.1)
+}
+
+fn told(counter: &mut Counter) -> Reply {
+    Reply::json(counter).header(NO_STORE.0, NO_STORE.1)
 }
 
 fn answer_process(counter: &mut Counter, message: &Message) -> Result<(), StateError> {
@@ -102,12 +91,8 @@ fn answer_process(counter: &mut Counter, message: &Message) -> Result<(), StateE
             return Ok(());
         }
     }
-    Response::new().body(counter_json(*counter)?).send();
+    Response::new().json(counter).map_err(StateError::Write)?.send();
     Ok(())
-}
-
-fn counter_json(counter: Counter) -> Result<Vec<u8>, StateError> {
-    serde_json::to_vec(&counter).map_err(StateError::Write)
 }
 
 wharf_process_lib::main!(init);

@@ -2,9 +2,6 @@
 
 use wharf_process_lib::ProcessId;
 
-/// Type of the page.
-pub(crate) const MIME: (&str, &str) = ("Content-Type", "text/html; charset=utf-8");
-
 /// The page may run what is in it and talk to this node, and nothing else.
 pub(crate) const SECURITY: (&str, &str) = (
     "Content-Security-Policy",

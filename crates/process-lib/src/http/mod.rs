@@ -3,22 +3,34 @@
 //! Paths are below `/<process id>`. The process must hold the server's messaging capability, and grant it its own.
 //!
 //! ```no_run
-//! use wharf_process_lib::{await_message, http};
+//! use wharf_process_lib::http::{Access, Router};
 //!
-//! http::bind("/hello", http::Access::Anyone)?;
-//! while let Ok(message) = await_message() {
-//!     if let Some(request) = http::HttpRequest::read(&message) {
-//!         let name = request.query.get("name").map_or("you", String::as_str);
-//!         http::respond(200, &[("Content-Type", "text/plain")], format!("hello {name}"));
-//!     }
+//! fn init(_: wharf_process_lib::Address) {
+//!     let Err(error) = Router::new(())
+//!         .get("/hello", Access::Anyone, |_, request| {
+//!             format!("hello {}\n", request.query.get("name").map_or("you", String::as_str))
+//!         })
+//!         .serve();
+//!     wharf_process_lib::println!("{error}");
 //! }
-//! # Ok::<(), http::Error>(())
+//! # fn main() {}
 //! ```
+//!
+//! [`Router`] does what most processes need. The functions beside it are for those with a loop of their own.
+
+mod reply;
+mod router;
+mod socket;
+
+pub use reply::Reply;
+pub use router::Router;
+pub use socket::{Channel, Frame, Rooms, SocketEvent, bind_socket, unbind_socket};
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use wharf_types::http_server::{
-    HttpResponse, HttpServerAction, HttpServerError, HttpServerReply, HttpServerRequest, IncomingHttpRequest,
+    HttpServerAction, HttpServerError, HttpServerReply, HttpServerRequest, IncomingHttpRequest,
 };
 use wharf_types::{LazyLoadBlob, ProcessId};
 
@@ -26,7 +38,6 @@ use crate::bindings::kinode::process::standard as wit;
 use crate::error::{CallError, call};
 use crate::message::Message;
 use crate::request::Request;
-use crate::response::Response;
 
 const TIMEOUT_S: u64 = 10;
 
@@ -44,6 +55,17 @@ pub enum Access {
     ThisMachine,
 }
 
+impl Access {
+    /// Of two, the one that protects more: being logged in does more than being near.
+    fn stricter(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::LoggedIn, _) | (_, Self::LoggedIn) => Self::LoggedIn,
+            (Self::ThisMachine, _) | (_, Self::ThisMachine) => Self::ThisMachine,
+            (Self::Anyone, Self::Anyone) => Self::Anyone,
+        }
+    }
+}
+
 /// Sends requests for a path to this process.
 pub fn bind(path: &str, access: Access) -> Result<(), Error> {
     bind_to(path, access, None)
@@ -57,15 +79,6 @@ pub fn bind_static(path: &str, access: Access, mime: &str, bytes: Vec<u8>) -> Re
 /// The path answers 404 from now on.
 pub fn unbind(path: &str) -> Result<(), Error> {
     ask(&format!("unbind {path}"), &HttpServerAction::Unbind { path: path.to_owned() }, None)
-}
-
-/// Answers the HTTP request being handled.
-pub fn respond(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) {
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    match Response::new().json(&HttpResponse { status, headers }) {
-        Ok(response) => response.blob(LazyLoadBlob { mime: None, bytes: body.into() }).send(),
-        Err(error) => crate::print(1, &format!("an HTTP answer could not be written: {error}")),
-    }
 }
 
 /// An HTTP request for a path that this process bound.
@@ -110,6 +123,12 @@ impl HttpRequest {
     /// The bytes the client sent. Take them before waiting for anything else: see [`Message::blob`].
     pub fn body(&self) -> Vec<u8> {
         wit::get_blob().map(|blob| blob.bytes).unwrap_or_default()
+    }
+
+    /// [`HttpRequest::body`] read as JSON, or the answer that says why it is none.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Reply> {
+        let refuse = |error| Reply::text(format!("the body is not what was expected: {error}\n")).with_status(400);
+        serde_json::from_slice(&self.body()).map_err(refuse)
     }
 }
 
