@@ -23,6 +23,7 @@
     reason = "whatever fails here fails a test"
 )]
 
+pub mod authoring;
 pub mod authority;
 pub mod cli;
 pub mod databases;

@@ -33,6 +33,16 @@ pub fn test_package(id: &str) -> PathBuf {
     existing(binaries().join(format!("../test-packages/{id}.zip")))
 }
 
+/// What was built of the guest programs.
+pub(crate) fn guests() -> PathBuf {
+    existing(binaries().join("../guests"))
+}
+
+/// The versions of libraries that guest programs are built with.
+pub fn guest_lock() -> PathBuf {
+    existing(Path::new(env!("CARGO_MANIFEST_DIR")).join("../packages/Cargo.lock"))
+}
+
 /// Compiled code that nodes of tests share. Only time is saved: a node works as well without.
 pub(crate) fn shared_cache() -> PathBuf {
     let path = binaries().join("../test-cache");

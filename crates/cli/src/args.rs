@@ -1,5 +1,6 @@
 //! The command line's grammar and its help.
 
+mod authoring;
 mod databases;
 
 use std::path::PathBuf;
@@ -8,6 +9,8 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use wharf_types::PackageId;
 
+use self::authoring::{BUILD_EXAMPLES, CHECK_EXAMPLES, NEW_EXAMPLES};
+pub(crate) use self::authoring::{Build, Check, New};
 pub(crate) use self::databases::{DatabaseArgs, KeyForm, Kv, KvCommand, KvGet, KvScan, KvSet, Sql};
 use self::databases::{KV_EXAMPLES, SQL_EXAMPLES};
 use crate::commands::fs::{self, Fs};
@@ -61,6 +64,15 @@ pub(crate) enum Command {
     /// Show the node itself: name, version, time since start
     #[command(after_help = "Examples:\n  wharf status\n  wharf status --json | jq .uptime_ms")]
     Status,
+    /// Begin a package
+    #[command(after_help = NEW_EXAMPLES)]
+    New(New),
+    /// Build a package: compile its processes and pack them
+    #[command(after_help = BUILD_EXAMPLES)]
+    Build(Build),
+    /// Look at a package as a node would, without one
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Check),
     /// Check a package, show what it asks for, and install it
     #[command(after_help = INSTALL_EXAMPLES)]
     Install(Install),

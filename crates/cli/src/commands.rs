@@ -1,7 +1,9 @@
 //! The commands, one a file.
 
 mod backup;
+mod build;
 mod caps;
+mod check;
 pub(crate) mod fs;
 mod install;
 mod kill;
@@ -9,6 +11,7 @@ mod kv;
 mod list;
 mod log_line;
 mod logs;
+mod new;
 mod ps;
 mod restore;
 mod send;
@@ -32,6 +35,9 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
             .hint("name it with `--home DIR`")
     })?;
     match args.command {
+        Command::New(args) => new::run(&args, output),
+        Command::Build(args) => build::run(&args, output),
+        Command::Check(args) => check::run(&args, output),
         Command::Status => status::run(&home, &Client::of(&home)?, output),
         Command::Install(args) => install::run(&args, &home, output),
         Command::Uninstall(args) => uninstall::run(&args, &Client::of(&home)?, output),

@@ -8,6 +8,7 @@
 //! package or a log is shown with its control characters made visible: it must not steer the terminal.
 
 mod args;
+mod authoring;
 mod backup;
 mod client;
 mod commands;

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use wharf_package::pack::Tree;
-use wharf_package::{ArchiveLimits, CapabilityEntry, Metadata, PackError, Package, Scripts, package_id_from_file_name};
+use wharf_package::{
+    ArchiveLimits, CapabilityEntry, Manifest, Metadata, PackError, Package, Scripts, package_id_from_file_name,
+};
 use wharf_types::app_store::InstalledPackage;
 use wharf_types::{PackageId, ProcessId};
 
@@ -56,7 +58,22 @@ pub(crate) fn read(path: &Path) -> CliResult<Source> {
         CliError::file("read the package", path, &error)
             .hint("give a zip, or a folder with `pkg/` and `metadata.json` in it")
     })?;
-    if kind.is_dir() { read_folder(path) } else { read_zip(path) }
+    match kind.is_dir().then(|| built(path)) {
+        Some(Some(zip)) => read_zip(&zip),
+        Some(None) => read_folder(path),
+        None => read_zip(path),
+    }
+}
+
+/// What `wharf build` made of a package folder whose `pkg/` has no components of its own.
+fn built(folder: &Path) -> Option<PathBuf> {
+    let metadata = Metadata::parse(&fs::read(folder.join(METADATA)).ok()?).ok()?;
+    let manifest = Manifest::parse(&fs::read(folder.join("pkg/manifest.json")).ok()?).ok()?;
+    if manifest.entries().iter().all(|entry| folder.join("pkg").join(entry.wasm_name()).is_file()) {
+        return None;
+    }
+    let zip = folder.join("target").join(format!("{}.zip", metadata.package_id().ok()?));
+    zip.is_file().then_some(zip)
 }
 
 fn read_zip(path: &Path) -> CliResult<Source> {
@@ -188,7 +205,7 @@ fn asked_by_scripts(scripts: &Scripts) -> Vec<String> {
 fn check(path: &Path, zip: &[u8]) -> CliResult<Package> {
     Package::check(zip).map_err(|error| {
         CliError::bad_input(format_args!("{} is not a package that can be installed: {error}", path.display()))
-            .hint("build it again, or ask whoever made it; nothing was sent to the node")
+            .hint("build it (again) with `wharf build`, or ask whoever made it; nothing was sent to the node")
     })
 }
 
