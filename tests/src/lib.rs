@@ -10,6 +10,7 @@
 //! | [`cli`] | running `wharf` against it |
 //! | [`databases`] | asking kv and sqlite |
 //! | [`prober`] | the guest that does what a test tells it |
+//! | [`web`] | a web server for processes to ask |
 //! | [`authority`] | who holds what, handing it on, and whether it works |
 //! | [`prometheus`] | reading the node's counters |
 //! | [`packages`] | zips: built ones, and bad ones |
@@ -34,7 +35,9 @@ pub mod prober;
 pub mod prometheus;
 pub mod rpc;
 pub mod wait;
+pub mod web;
 
 pub use node::{Builder, Node};
 pub use rpc::Reply;
 pub use wait::eventually;
+pub use web::Web;

@@ -253,9 +253,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_sent_is_refused_in_the_words_of_the_protocol() {
-        let error = |method, url, version, headers| {
-            serde_json::to_value(Outgoing::new(request(method, url, version, headers), None).unwrap_err().of_request()).unwrap()
-        };
+        fn error(method: &str, url: &str, version: Option<&str>, headers: &[(&str, &str)]) -> serde_json::Value {
+            let refused = Outgoing::new(request(method, url, version, headers), None).unwrap_err();
+            serde_json::to_value(refused.of_request()).unwrap()
+        }
         let url = "http://a.example/";
         for method in ["", "G T", "CONNECT", "É"] {
             assert_eq!(error(method, url, None, &[]), serde_json::json!({"BadMethod": {"method": method}}));
@@ -275,7 +276,8 @@ mod tests {
     #[test]
     fn the_host_that_is_checked_is_the_one_that_is_asked() {
         let given = [("Host", "evil.example"), ("Content-Length", "5"), ("Transfer-Encoding", "chunked"), ("X-Own", "1")];
-        let outgoing = Outgoing::new(request("GET", "http://a:b%3A@0x7f.1:81/p#f", None, &given), None).unwrap();
+        let url = "http://a:b%3A@0x7f.1:81/p#f";
+        let outgoing = Outgoing::new(request("GET", url, None, &given), None).unwrap();
         let request = outgoing.request().unwrap();
         assert_eq!(request.uri(), "http://127.0.0.1:81/p");
         let headers: Vec<_> = request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();

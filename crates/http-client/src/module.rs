@@ -211,13 +211,29 @@ impl RuntimeModule for HttpClientModule {
     }
 
     fn refuse(&self, refusal: Refusal) -> Option<HttpClientReply> {
-        match refusal {
-            Refusal::Malformed(_) => Some(Err(HttpClientError::MalformedRequest)),
-            Refusal::Overloaded | Refusal::Internal => {
-                Some(Err(HttpClientError::ExecuteRequestFailed(refusal.to_string())))
-            }
-            // S7: another node asks nobody through this one, and learns nothing.
-            Refusal::Foreign => None,
+        refused(&refusal)
+    }
+}
+
+fn refused(refusal: &Refusal) -> Option<HttpClientReply> {
+    match refusal {
+        Refusal::Malformed(_) => Some(Err(HttpClientError::MalformedRequest)),
+        Refusal::Overloaded | Refusal::Internal => {
+            Some(Err(HttpClientError::ExecuteRequestFailed(refusal.to_string())))
         }
+        // S7: another node asks nobody through this one, and learns nothing.
+        Refusal::Foreign => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// That the runner never hands such a request to a module is a test of the kernel's.
+    #[test]
+    fn s7_another_node_gets_no_answer() {
+        assert_eq!(refused(&Refusal::Foreign), None);
+        assert_eq!(refused(&Refusal::Malformed("x".into())), Some(Err(HttpClientError::MalformedRequest)));
     }
 }
