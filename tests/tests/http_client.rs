@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use wharf_tests::prober::{A, B, HERMIT, capability};
-use wharf_tests::{Node, Web, eventually, paths};
+use wharf_tests::{Node, Web, eventually, paths, web_two};
 use wharf_types::kernel::KernelCommand;
 
 const CLIENT: &str = "http-client:distro:sys";
@@ -91,7 +91,10 @@ fn an_answer_has_the_shape_that_guests_know() {
     let answer = ask_with(&node, A, &http("POST", &web.url("/echo"), &json!({ "Host": "evil.example" })), Some("body"));
     let headers = json!({ "X-One-Two": "a", "Content-Length": answer.1.len().to_string() });
     assert_eq!(answer.0, json!({ "Ok": { "Http": { "status": 200, "headers": headers } } }));
-    assert!(answer.1.contains(&format!("host: {}\r\n", web.host())) && answer.1.ends_with("\r\n\r\nbody"), "{answer:?}");
+    assert!(
+        answer.1.contains(&format!("host: {}\r\n", web.host())) && answer.1.ends_with("\r\n\r\nbody"),
+        "{answer:?}"
+    );
     for (action, error) in [
         (json!({ "Nonsense": 1 }), json!("MalformedRequest")),
         (http("G T", &web.url("/"), &json!({})), json!({ "BadMethod": { "method": "G T" } })),
@@ -127,11 +130,17 @@ fn redirects_are_followed_as_browsers_do() {
     let posted = |url: &str| ask_with(&node, A, &http("POST", url, &secret), Some("body")).1;
     for status in [301, 302, 303] {
         let came = posted(&web.url(&format!("/redirect/{status}//echo")));
-        assert!(came.starts_with("GET /echo ") && !came.contains("body") && came.contains("secret"), "{status}: {came}");
+        assert!(
+            came.starts_with("GET /echo ") && !came.contains("body") && came.contains("secret"),
+            "{status}: {came}"
+        );
     }
     for status in [307, 308] {
         let came = posted(&web.url(&format!("/redirect/{status}//echo")));
-        assert!(came.starts_with("POST /echo ") && came.ends_with("body") && came.contains("secret"), "{status}: {came}");
+        assert!(
+            came.starts_with("POST /echo ") && came.ends_with("body") && came.contains("secret"),
+            "{status}: {came}"
+        );
     }
     // What was for one host is not for another, and a port is another.
     let came = posted(&web.url(&format!("/redirect/307/{}", other.url("/echo"))));
@@ -152,8 +161,17 @@ fn s4_a_guest_cannot_reach_the_node_itself() {
     assert_eq!(status(&get(&node, A, &web.url("/json"))), 200);
     let port = node.url().rsplit(':').next().unwrap().to_owned();
     let hosts = [
-        "127.0.0.1", "0x7f.1", "2130706433", "127.1", "127.0.0.2", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0",
-        "user:password@127.0.0.1", "LOCALHOST.", "１２７.0.0.1",
+        "127.0.0.1",
+        "0x7f.1",
+        "2130706433",
+        "127.1",
+        "127.0.0.2",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "user:password@127.0.0.1",
+        "１２７.0.0.1",
     ];
     let rpc = |host: &str| format!("http://{host}:{port}/rpc:distro:sys/message");
     let shutdown = json!({ "node": null, "process": "kernel:distro:sys", "body": "\"Shutdown\"" }).to_string();
@@ -178,7 +196,8 @@ fn s4_nothing_but_public_addresses_is_reached_unless_settings_say_so() {
     for host in ["127.0.0.1", "localhost", "0177.0.0.1", "[::ffff:7f00:1]"] {
         assert!(refused(&node, &format!("http://{host}:{}/json", web.port())), "{host}");
     }
-    for host in ["169.254.169.254", "10.0.0.1", "100.64.0.1", "[fe80::1]", "[fd00::1]", "[64:ff9b::a00:1]", "224.0.0.1"] {
+    for host in ["169.254.169.254", "10.0.0.1", "100.64.0.1", "[fe80::1]", "[fd00::1]", "[64:ff9b::a00:1]", "224.0.0.1"]
+    {
         assert!(refused(&node, &format!("http://{host}/")), "{host}");
         assert!(ask(&node, A, &open(&format!("ws://{host}/"), 1)).0["Err"].get("WsOpenFailed").is_some(), "{host}");
     }
@@ -247,14 +266,12 @@ fn hosts_and_ungranted_hosts() {
     assert_eq!(outcome(&narrowed), [true, false]);
 }
 
-#[test]
-fn ca_files_are_trusted_and_nothing_else_is() {
-    let folder = tempfile::tempdir().unwrap();
+/// An authority, as the PEM of its certificate, and a server for `localhost` that it vouches for.
+fn tls_server() -> (String, rustls::ServerConfig) {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let file = folder.path().join("ca.pem");
-    std::fs::write(&file, authority.self_signed(&authority_key).unwrap().pem()).unwrap();
+    let pem = authority.self_signed(&authority_key).unwrap().pem();
     let key = KeyPair::generate().unwrap();
     let server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key)).unwrap();
@@ -264,8 +281,18 @@ fn ca_files_are_trusted_and_nothing_else_is() {
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
         .unwrap();
+    (pem, config)
+}
+
+#[test]
+fn ca_files_are_trusted_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let (pem, config) = tls_server();
+    std::fs::write(&file, pem).unwrap();
     let web = Web::with_tls(config);
-    let (by_name, by_number) = (format!("https://localhost:{}/json", web.port()), format!("https://{}/json", web.host()));
+    let (by_name, by_number) =
+        (format!("https://localhost:{}/json", web.port()), format!("https://{}/json", web.host()));
     let trusting = node(&format!("ca_files = ['{}']\n", file.display()));
     let answer = get(&trusting, A, &by_name);
     assert_eq!((status(&answer), answer.1.as_str()), (200, "[1,2,3]"));
@@ -274,6 +301,31 @@ fn ca_files_are_trusted_and_nothing_else_is() {
     let missing = format!("[http_client_limits]\nca_files = ['{}']\n", folder.path().join("none.pem").display());
     let ended = Node::builder().settings(&missing).fail();
     assert!(String::from_utf8_lossy(&ended.stderr).contains("none.pem"), "{ended:?}");
+}
+
+#[test]
+fn http_2_is_spoken_where_the_server_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let (pem, mut config) = tls_server();
+    std::fs::write(&file, pem).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let (secure, plain) = (web_two::start(Some(config)), web_two::start(None));
+    let node = node(&format!("ca_files = ['{}']\n", file.display()));
+    let ask_for = |version: Value, url: String| {
+        let action = json!({ "Http": { "method": "GET", "version": version, "url": url, "headers": {} } });
+        ask(&node, A, &action)
+    };
+    for version in [Value::Null, json!("HTTP/2.0")] {
+        let answer = ask_for(version, format!("https://localhost:{secure}/x"));
+        assert_eq!((status(&answer), answer.1.as_str()), (200, "HTTP/2.0 /x"));
+    }
+    assert_eq!(ask_for(json!("HTTP/2.0"), format!("http://127.0.0.1:{plain}/y")).1, "HTTP/2.0 /y");
+    let (one, web) = (format!("https://localhost:{secure}/x"), Web::start());
+    assert!(ask_for(json!("HTTP/1.1"), one).0.get("Err").is_some());
+    for version in ["HTTP/1.0", "HTTP/1.1"] {
+        assert!(ask_for(json!(version), web.url("/echo")).1.starts_with(&format!("GET /echo {version}\r\n")));
+    }
 }
 
 #[test]
@@ -356,7 +408,10 @@ fn what_a_process_began_ends_with_it() {
     eventually("all are closed", || (web.open() == 0).then_some(()));
     node.wait_for_restarts(A, 1);
     // The next life has none of them.
-    assert_eq!(ask_with(&node, A, &push(2), Some("x")).0, json!({ "Err": { "WsPushUnknownChannel": { "channel_id": 2 } } }));
+    assert_eq!(
+        ask_with(&node, A, &push(2), Some("x")).0,
+        json!({ "Err": { "WsPushUnknownChannel": { "channel_id": 2 } } })
+    );
     assert_eq!(ask(&node, A, &open(&web.ws("/ws"), 2)).0, json!({ "Ok": "WebSocketAck" }));
 }
 
@@ -376,7 +431,10 @@ fn a_socket_belongs_to_the_process_that_opened_it() {
         assert!(seen["body"].as_str().unwrap().contains(r#"{"WebSocketPush":{"channel_id":1,"message_type":"Text"}}"#));
     }
     assert_eq!(ask(&node, A, &open(&web.ws("/ws"), 2)).0, acknowledged);
-    assert_eq!(ask_with(&node, B, &push(2), Some("x")).0["Err"], json!({ "WsPushUnknownChannel": { "channel_id": 2 } }));
+    assert_eq!(
+        ask_with(&node, B, &push(2), Some("x")).0["Err"],
+        json!({ "WsPushUnknownChannel": { "channel_id": 2 } })
+    );
     // The third is one too many; another under the same number takes the place of the one before.
     assert!(ask(&node, A, &open(&web.ws("/ws"), 3)).0["Err"].get("WsOpenFailed").is_some());
     assert_eq!(ask(&node, A, &open(&web.ws("/ws"), 2)).0, acknowledged);
@@ -392,11 +450,11 @@ fn messages_of_a_socket_are_bounded_and_checked() {
     let too_large = ask_with(&node, A, &push(1), Some(&"x".repeat(1001)));
     assert!(failed(&too_large).contains("socket_message_bytes_max is 1000"));
     assert_eq!(ask(&node, A, &push(1)).0, json!({ "Err": "WsPushNoBlob" }));
-    let ping = |text| {
+    let ping = |bytes: usize| {
         let action = json!({ "WebSocketPush": { "channel_id": 1, "message_type": "Ping" } });
-        ask_with(&node, A, &action, Some(text)).0.get("Ok").is_some()
+        ask_with(&node, A, &action, Some(&"x".repeat(bytes))).0.get("Ok").is_some()
     };
-    assert!(ping(&"x".repeat(125)) && !ping(&"x".repeat(126)));
+    assert!(ping(125) && !ping(126));
     // Everything that was sent comes back, in order.
     let texts: Vec<String> = (0..200).map(|n| format!("text {n}")).collect();
     let steps = texts.iter().map(|text| json!({ "Send": { "to": CLIENT, "body": push(1), "blob": text } }));

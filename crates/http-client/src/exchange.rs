@@ -261,7 +261,16 @@ mod tests {
         for method in ["", "G T", "CONNECT", "É"] {
             assert_eq!(error(method, url, None, &[]), serde_json::json!({"BadMethod": {"method": method}}));
         }
-        for url in ["", "a.example", "ftp://a.example/", "file:///etc/passwd", "http://", "http://a b/", "http://1.2.3.4.5/", "data:x"] {
+        for url in [
+            "",
+            "a.example",
+            "ftp://a.example/",
+            "file:///etc/passwd",
+            "http://",
+            "http://a b/",
+            "http://1.2.3.4.5/",
+            "data:x",
+        ] {
             assert_eq!(error("GET", url, None, &[]), serde_json::json!({"BadUrl": {"url": url}}));
         }
         for version in ["HTTP/0.9", "HTTP/3.0", "HTTP/1", ""] {
@@ -275,19 +284,23 @@ mod tests {
 
     #[test]
     fn the_host_that_is_checked_is_the_one_that_is_asked() {
-        let given = [("Host", "evil.example"), ("Content-Length", "5"), ("Transfer-Encoding", "chunked"), ("X-Own", "1")];
+        let given =
+            [("Host", "evil.example"), ("Content-Length", "5"), ("Transfer-Encoding", "chunked"), ("X-Own", "1")];
         let url = "http://a:b%3A@0x7f.1:81/p#f";
         let outgoing = Outgoing::new(request("GET", url, None, &given), None).unwrap();
         let request = outgoing.request().unwrap();
         assert_eq!(request.uri(), "http://127.0.0.1:81/p");
-        let headers: Vec<_> = request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        let headers: Vec<_> =
+            request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         assert_eq!(headers, [("x-own", "1"), ("authorization", "Basic YTpiOg==")]);
     }
 
     #[test]
     fn names_are_written_like_this() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [("content-type", "a"), ("x-a", "1"), ("x-a", "2"), ("set-cookie", "a=1"), ("set-cookie", "b=2")] {
+        for (name, value) in
+            [("content-type", "a"), ("x-a", "1"), ("x-a", "2"), ("set-cookie", "a=1"), ("set-cookie", "b=2")]
+        {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let written: Vec<_> = written(&headers).into_iter().collect();

@@ -128,8 +128,17 @@ mod tests {
         ] {
             assert!(!matches(pattern, host), "{pattern} {host}");
         }
-        for bad in ["", "*.", "*.*", "a b", "http://example.com", "example.com/x", "a@example.com", "*.127.0.0.1", "exa*mple.com"]
-        {
+        for bad in [
+            "",
+            "*.",
+            "*.*",
+            "a b",
+            "http://example.com",
+            "example.com/x",
+            "a@example.com",
+            "*.127.0.0.1",
+            "exa*mple.com",
+        ] {
             assert!(bad.parse::<HostPattern>().is_err(), "{bad}");
         }
     }

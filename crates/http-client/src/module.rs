@@ -159,10 +159,7 @@ pub(crate) fn refuse_socket(handle: &ModuleHandle, process: &ProcessId, to: &Rep
 
 /// With the reason in the metadata where the protocol has no room for it.
 fn refuse(replier: &Replier, error: HttpClientError, fault: &Fault) {
-    let has_reason = matches!(
-        error,
-        HttpClientError::ExecuteRequestFailed(_) | HttpClientError::BuildRequestFailed(_)
-    );
+    let has_reason = matches!(error, HttpClientError::ExecuteRequestFailed(_) | HttpClientError::BuildRequestFailed(_));
     let refused: HttpClientReply = Err(error);
     if has_reason {
         return reply(replier, &refused, None);

@@ -208,11 +208,7 @@ fn queue_bytes_max(limits: &HttpClientLimits) -> usize {
     most.min(u32::MAX as usize).min(Semaphore::MAX_PERMITS)
 }
 
-fn message(
-    kind: WsMessageType,
-    blob: Option<Payload>,
-    limits: &HttpClientLimits,
-) -> Result<Message, HttpClientError> {
+fn message(kind: WsMessageType, blob: Option<Payload>, limits: &HttpClientLimits) -> Result<Message, HttpClientError> {
     let is_control = matches!(kind, WsMessageType::Ping | WsMessageType::Pong);
     let bytes = match blob {
         None if is_control => Vec::new(),

@@ -195,12 +195,7 @@ fn bounds(file: &File) -> Result<Bounds, String> {
     Ok(Bounds {
         limits: book(file, "limits", &file.limits, Limits::NODE_WIDE)?,
         runtime: table_and_own(file, "runtime", &file.runtime, RuntimeSettings::NODE_WIDE)?,
-        http_client_limits: book(
-            file,
-            "http_client_limits",
-            &file.http_client_limits,
-            HttpClientLimits::NODE_WIDE,
-        )?,
+        http_client_limits: book(file, "http_client_limits", &file.http_client_limits, HttpClientLimits::NODE_WIDE)?,
         vfs_limits: book(file, "vfs_limits", &file.vfs_limits, VfsLimits::NODE_WIDE)?,
         databases,
     })

@@ -78,7 +78,8 @@ async fn s4_of_several_addresses_only_those_allowed_are_tried() {
 #[tokio::test]
 async fn s4_an_address_is_checked_without_a_name_too() {
     let dialer = dialer(&[], &[]);
-    for host in ["127.0.0.1", "0x7f.1", "2130706433", "[::1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "0", "[fe80::1]"] {
+    for host in ["127.0.0.1", "0x7f.1", "2130706433", "[::1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "0", "[fe80::1]"]
+    {
         assert!(refused(&dialer, host, 80).await.is_some(), "{host}");
     }
 }
