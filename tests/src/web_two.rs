@@ -24,13 +24,10 @@ pub fn start(tls: Option<rustls::ServerConfig>) -> u16 {
             while let Ok((stream, _)) = listener.accept().await {
                 let tls = tls.clone();
                 tokio::spawn(async move {
-                    match tls {
-                        None => serve(stream).await,
-                        // A client that wants something else goes without more.
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => serve(stream).await,
-                            Err(_) => {}
-                        },
+                    let Some(tls) = tls else { return serve(stream).await };
+                    // A client that wants something else goes without more.
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream).await;
                     }
                 });
             }

@@ -101,13 +101,13 @@ impl Outgoing {
         Ok(request)
     }
 
-    /// What a redirect makes of it; `None` when the answer is none that can be followed.
-    fn redirected(mut self, response: &Response<Incoming>) -> Result<Self, Self> {
+    /// Becomes the request that a redirect asks for; whether the answer is one that can be followed.
+    fn follow(&mut self, response: &Response<Incoming>) -> bool {
         let status = response.status();
         let follows = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
         let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
         let next = location.filter(|_| follows).and_then(|location| self.url.join(location).ok());
-        let Some(mut next) = next.filter(|next| matches!(next.scheme(), "http" | "https")) else { return Err(self) };
+        let Some(mut next) = next.filter(|next| matches!(next.scheme(), "http" | "https")) else { return false };
         next.set_fragment(None);
         take_credentials(&mut next);
         if next.origin() != self.url.origin() {
@@ -123,7 +123,7 @@ impl Outgoing {
             self.headers.remove(header::CONTENT_ENCODING);
         }
         self.url = next;
-        Ok(self)
+        true
     }
 }
 
@@ -138,9 +138,8 @@ pub(crate) async fn exchange(
     for _ in 0..=limits.redirects_max {
         permission.check(&outgoing.url)?;
         let response = pool.send(outgoing.request()?, outgoing.version).await?;
-        match outgoing.redirected(&response) {
-            Ok(next) => outgoing = next,
-            Err(_) => return receive(response, limits.received_bytes_max, budget).await,
+        if !outgoing.follow(&response) {
+            return receive(response, limits.received_bytes_max, budget).await;
         }
     }
     Err(Fault::Redirects(limits.redirects_max))

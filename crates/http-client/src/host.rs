@@ -34,6 +34,10 @@ impl FromStr for HostPattern {
             return Ok(Self::Any);
         }
         let (is_below, name) = text.strip_prefix("*.").map_or((false, text), |rest| (true, rest));
+        // A URL may have a name with one in it; here it would be a pattern that is not meant.
+        if name.contains('*') {
+            return Err(bad());
+        }
         match (is_below, Host::parse(name).map_err(|_| bad())?) {
             (false, host) => Ok(Self::One(normal(host))),
             (true, Host::Domain(name)) => Ok(Self::Below(format!(".{}", without_dot(&name)))),
