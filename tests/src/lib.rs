@@ -10,6 +10,8 @@
 //! | [`cli`] | running `wharf` against it |
 //! | [`databases`] | asking kv and sqlite |
 //! | [`prober`] | the guest that does what a test tells it |
+//! | [`web`] | a web server for processes to ask |
+//! | [`web_two`] | one that speaks HTTP/2 only |
 //! | [`authority`] | who holds what, handing it on, and whether it works |
 //! | [`prometheus`] | reading the node's counters |
 //! | [`packages`] | zips: built ones, and bad ones |
@@ -34,7 +36,10 @@ pub mod prober;
 pub mod prometheus;
 pub mod rpc;
 pub mod wait;
+pub mod web;
+pub mod web_two;
 
 pub use node::{Builder, Node};
 pub use rpc::Reply;
 pub use wait::eventually;
+pub use web::Web;

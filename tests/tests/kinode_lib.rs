@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "fails the test")]
 
 use serde_json::{Value, json};
-use wharf_tests::{Node, eventually, paths};
+use wharf_tests::{Node, Web, eventually, paths};
 
 const MAIN: &str = "main:kinode-lib:test.os";
 
@@ -44,6 +44,15 @@ fn it_serves_http() {
     let response = node.http().get(format!("{}{path}/", node.url())).send().unwrap();
     assert_eq!(response.headers()["content-type"], "application/json");
     assert_eq!(response.json::<Value>().unwrap()["method"], "GET");
+}
+
+#[test]
+fn it_uses_every_function_of_its_http_client() {
+    let web = Web::start();
+    let settings = format!("[http_client_limits]\nprivate_hosts = ['{}']\n", web.host());
+    let node = Node::builder().settings(&settings).start();
+    node.install(&paths::test_package("kinode-lib:test.os"));
+    assert_eq!(ask(&node, json!({ "UseHttpClient": web.host() })), json!("Ok"));
 }
 
 #[test]

@@ -42,6 +42,11 @@ impl<T> Book<T> {
         self.packages.get(package).unwrap_or(&self.node)
     }
 
+    /// The same book about something that is made of the bounds.
+    pub fn map<U>(&self, make: impl Fn(&Arc<T>) -> U) -> Book<U> {
+        Book::new(make(&self.node), self.packages.iter().map(|(package, bounds)| (package.clone(), make(bounds))))
+    }
+
     /// Those of one process: of its package. Looked up once, when it or a life of it begins.
     pub fn of_process(&self, process: &ProcessId) -> &Arc<T> {
         if self.packages.is_empty() { &self.node } else { self.of(&process.package_id()) }

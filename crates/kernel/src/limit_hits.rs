@@ -86,6 +86,22 @@ limits! {
     Scheduled = "scheduled_max",
     /// What a scheduled timer was to send was too large.
     ScheduledBodyBytes = "scheduled_body_bytes_max",
+    /// A process had too many requests of the HTTP client under way.
+    ClientProcessRequests = "client_process_requests_max",
+    /// All processes together had.
+    ClientRequests = "client_requests_max",
+    /// A process had too many WebSockets of the HTTP client.
+    ClientProcessSockets = "client_process_sockets_max",
+    /// All processes together had.
+    ClientSockets = "client_sockets_max",
+    /// The body of a request of the HTTP client was too large.
+    SentBytes = "sent_bytes_max",
+    /// The body of an answer to the HTTP client was too large.
+    ReceivedBytes = "received_bytes_max",
+    /// The answers to the HTTP client had too many bytes in memory.
+    ReceivingBytes = "receiving_bytes_max",
+    /// A message of a WebSocket of the HTTP client was too large.
+    SocketMessageBytes = "socket_message_bytes_max",
     /// A guest was refused memory.
     MemoryBytes = "memory_bytes_max",
     /// A guest was refused table elements.

@@ -180,6 +180,15 @@ impl Caller {
             && self.kernel.holds(self.source.process(), &Capability::new(self.replier.module.address().clone(), params))
     }
 
+    /// Params of the capabilities that the caller holds of those that this module issued, in no order.
+    pub fn held_params(&self) -> Vec<String> {
+        let issuer = self.replier.module.address();
+        let process = self.kernel.find(self.source.process()).filter(|_| self.source.node() == self.kernel.node());
+        let held = process.map(|process| process.all_held()).unwrap_or_default();
+        let of_module = held.iter().filter(|holding| holding.key().issuer() == issuer && holding.is_valid());
+        of_module.map(|holding| holding.key().params().to_owned()).collect()
+    }
+
     /// Gives the caller capabilities that this module issues; durable when it returns.
     pub async fn grant(&self, params: Vec<String>) -> Result<(), StoreError> {
         let issuer = self.replier.module.address();
@@ -208,8 +217,8 @@ impl Replier {
         self.deliver(Content { metadata: self.metadata.clone(), ..Content::body(body) }, blob);
     }
 
-    /// Sends a body with metadata of its own.
-    pub(crate) fn send_because(&self, body: Vec<u8>, failure: &wharf_types::Failure) {
+    /// Sends a body, with the reason of a failure in place of the request's metadata.
+    pub fn send_because(&self, body: Vec<u8>, failure: &wharf_types::Failure) {
         self.deliver(Content { metadata: Some(failure.to_metadata().into()), ..Content::body(body) }, None);
     }
 

@@ -63,7 +63,7 @@ async fn serve(settings: Settings, taken: Taken) -> Result<(), Stopped> {
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;
     let store = open_store(&settings).await?;
-    let node = Node::start(&settings, &taken, Arc::clone(&store), &stop).await?;
+    let node = Node::start(&settings, &taken, Arc::clone(&store), &stop, address).await?;
     let (kv, sqlite) = (node.kv.clone(), node.sqlite.clone());
     let (kernel, serving) = node.serve_http(listener, &taken)?;
     let url = format!("http://{}", reachable(address));
@@ -99,6 +99,7 @@ impl Node {
         taken: &Taken,
         store: Arc<KernelStore>,
         stop: &CancellationToken,
+        address: SocketAddr,
     ) -> Result<Self, Stopped> {
         let failed = |error: &dyn std::fmt::Display| Stopped::Failed(error.to_string());
         let vfs = Vfs::open(settings.home.vfs(), settings.vfs_limits.clone()).map_err(|error| failed(&error))?;
@@ -119,6 +120,8 @@ impl Node {
         let (kv, sqlite) = open_databases(settings).await?;
         kernel.start_module(kv.clone());
         kernel.start_module(sqlite.clone());
+        let asked = wharf_http_client::start(&kernel, settings.http_client_limits.clone(), Some(address)).await;
+        asked.map_err(|error| Stopped::BadSettings(error.to_string()))?;
         let (timers, wheel) =
             wharf_timer::timer(&kernel).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
         let http = kernel.start_module(server.module());

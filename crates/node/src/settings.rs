@@ -10,6 +10,7 @@ use toml::{Table, Value};
 use wharf_database::DatabaseLimits;
 use wharf_home::Home;
 use wharf_http::HttpSettings;
+use wharf_http_client::HttpClientLimits;
 use wharf_kernel::{Book, Limits};
 use wharf_kv::KvLimits;
 use wharf_runtime::RuntimeSettings;
@@ -36,6 +37,7 @@ struct File {
     limits: Table,
     runtime: Table,
     http_limits: HttpSettings,
+    http_client_limits: Table,
     vfs_limits: Table,
     database_limits: Table,
     kv_limits: Table,
@@ -47,6 +49,7 @@ struct File {
 struct Bounds {
     limits: Book<Limits>,
     runtime: (RuntimeSettings, OfPackages<RuntimeSettings>),
+    http_client_limits: Book<HttpClientLimits>,
     vfs_limits: Book<VfsLimits>,
     databases: DatabaseBounds,
 }
@@ -93,6 +96,8 @@ pub struct Settings {
     pub runtime: Book<RuntimeSettings>,
     /// Bounds of the web server.
     pub http_limits: HttpSettings,
+    /// Bounds of the HTTP client, and whom it may ask.
+    pub http_client_limits: Book<HttpClientLimits>,
     /// Bounds of files.
     pub vfs_limits: Book<VfsLimits>,
     /// Bounds of databases.
@@ -135,6 +140,7 @@ impl Settings {
             limits: bounds.limits,
             runtime: Book::new(runtime, of_packages),
             http_limits: file.http_limits,
+            http_client_limits: bounds.http_client_limits,
             vfs_limits: bounds.vfs_limits,
             databases: bounds.databases,
         })
@@ -189,13 +195,15 @@ fn bounds(file: &File) -> Result<Bounds, String> {
     Ok(Bounds {
         limits: book(file, "limits", &file.limits, Limits::NODE_WIDE)?,
         runtime: table_and_own(file, "runtime", &file.runtime, RuntimeSettings::NODE_WIDE)?,
+        http_client_limits: book(file, "http_client_limits", &file.http_client_limits, HttpClientLimits::NODE_WIDE)?,
         vfs_limits: book(file, "vfs_limits", &file.vfs_limits, VfsLimits::NODE_WIDE)?,
         databases,
     })
 }
 
 /// Tables that a package may have of its own.
-const OF_PACKAGES: [&str; 6] = ["limits", "runtime", "vfs_limits", "database_limits", "kv_limits", "sqlite_limits"];
+const OF_PACKAGES: [&str; 7] =
+    ["limits", "runtime", "http_client_limits", "vfs_limits", "database_limits", "kv_limits", "sqlite_limits"];
 
 fn book<T: DeserializeOwned>(file: &File, key: &str, all: &Table, node_wide: &[&str]) -> Result<Book<T>, String> {
     let (node, packages) = table_and_own(file, key, all, node_wide)?;
@@ -294,6 +302,9 @@ mod tests {
             ("[packages.\"chess:sys\".runtime]\ncompilations_max = 3", "`compilations_max`"),
             ("[packages.\"chess:sys\".vfs_limits]\nworkers_max = 3", "`workers_max`"),
             ("[packages.\"chess:sys\".database_limits]\nopen_max = 3", "`open_max`"),
+            ("[packages.\"chess:sys\".http_client_limits]\nca_files = []", "`ca_files`"),
+            ("[packages.\"chess:sys\".http_client_limits]\nhosts = ['a b']", "a b"),
+            ("[packages.\"chess:sys\".http_client_limits]\nprivate_hosts = ['localhost']", "localhost"),
             ("[packages.\"chess:sys\".http]\nx = 3", "\"chess:sys\".http"),
             ("[packages.\"chess:sys\"]\nlimits = 3", "\"chess:sys\".limits"),
             ("[packages.chess.limits]\nmailbox_messages_max = 3", "chess"),
@@ -321,6 +332,7 @@ mod tests {
             ("[limits]", keys_of::<Limits>()),
             ("[runtime]", keys_of::<RuntimeSettings>()),
             ("[http_limits]", keys_of::<HttpSettings>()),
+            ("[http_client_limits]", keys_of::<HttpClientLimits>()),
             ("[vfs_limits]", keys_of::<VfsLimits>()),
             ("[database_limits]", keys_of::<DatabaseLimits>()),
             ("[kv_limits]", keys_of::<KvLimits>()),

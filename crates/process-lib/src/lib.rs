@@ -27,7 +27,7 @@
 //! |---|---|
 //! | [`mod@request`], [`mod@response`], [`mod@message`] | sending, answering, receiving |
 //! | [`state`] | what a process keeps over restarts |
-//! | [`vfs`], [`kv`], [`sqlite`], [`timer`], [`http`], [`kernel`] | the node's modules, typed |
+//! | [`vfs`], [`kv`], [`sqlite`], [`timer`], [`http`], [`http_client`], [`kernel`] | the node's modules, typed |
 //! | [`capability`] | what this process may do |
 //! | [`process`] | who we are, our children, what happens when we end |
 //! | [`types`] | ids and wire shapes, shared with the node |
@@ -44,6 +44,7 @@ pub mod capability;
 mod convert;
 pub mod error;
 pub mod http;
+pub mod http_client;
 pub mod kernel;
 pub mod kv;
 pub mod message;

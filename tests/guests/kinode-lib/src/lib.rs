@@ -1,6 +1,7 @@
 //! A process as a Kinode developer writes it: the published `kinode_process_lib`, JSON requests, a web page, a timer,
 //! saved state and files.
 
+mod http_client;
 mod kv;
 mod sqlite;
 mod vfs_tour;
@@ -55,6 +56,8 @@ enum LibRequest {
     UseKv,
     /// Runs every function of the library's `sqlite`.
     UseSqlite,
+    /// Uses every function of the library's `http::client` with a server at this `host:port`.
+    UseHttpClient(String),
     /// Prints the text.
     Print(String),
     /// Asks another process and answers with the body it answered.
@@ -143,6 +146,7 @@ impl Process {
             }
             LibRequest::UseKv => kv::run(&self.our.package_id()).map(|()| LibResponse::Ok)?,
             LibRequest::UseSqlite => sqlite::run(&self.our.package_id()).map(|()| LibResponse::Ok)?,
+            LibRequest::UseHttpClient(server) => http_client::run(&server).map(|()| LibResponse::Ok)?,
             LibRequest::Print(text) => {
                 println!("{text}");
                 LibResponse::Ok

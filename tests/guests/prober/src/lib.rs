@@ -5,6 +5,7 @@
 
 mod describe;
 mod harm;
+mod http_client;
 mod kv;
 mod sqlite;
 mod step;

@@ -82,6 +82,8 @@ pub(crate) enum Step {
     UseKv,
     /// The same for `sqlite`.
     UseSqlite,
+    /// Uses every function of the library's `http_client` with a server at this `host:port`, likewise.
+    UseHttpClient(String),
     /// Return from `init`.
     Return,
     Panic(String),
@@ -174,6 +176,7 @@ impl Step {
             Self::Our => process::our().map_or_else(|error| json!(error.to_string()), |our| json!(our.to_string())),
             Self::UseKv => used(crate::kv::run),
             Self::UseSqlite => used(crate::sqlite::run),
+            Self::UseHttpClient(server) => used(|_| crate::http_client::run(&server)),
             Self::Return => return Err(Flow::Return),
             #[allow(clippy::panic, reason = "that is the step")]
             Self::Panic(text) => panic!("{text}"),
