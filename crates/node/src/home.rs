@@ -97,7 +97,7 @@ fn check_version(home: &Home) -> Result<(), Stopped> {
             if home.kernel_db().exists() || home.node_key().exists() {
                 return Err(refuse("it has a node in it, but no `version`".to_owned()));
             }
-            write_private(&path, &format!("{VERSION}\n")).map_err(|error| refuse(format!("writing `version`: {error}")))
+            write_private(&path, format!("{VERSION}\n")).map_err(|error| refuse(format!("writing `version`: {error}")))
         }
         Err(error) => Err(refuse(format!("reading `version`: {error}"))),
     }
