@@ -1,5 +1,6 @@
 //! `wharf`, run as a person runs it.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -42,15 +43,24 @@ impl Ran {
 impl Node {
     /// Runs `wharf` for this node.
     pub fn wharf(&self, args: &[&str]) -> Ran {
-        let output = Command::new(paths::binary("wharf"))
+        self.wharf_with_stdin(args, "")
+    }
+
+    /// The same, with something on its stdin.
+    pub fn wharf_with_stdin(&self, args: &[&str], stdin: &str) -> Ran {
+        let mut child = Command::new(paths::binary("wharf"))
             .arg("--home")
             .arg(self.home().root())
             .args(args)
             .env_remove("WHARF_HOME")
-            .stdin(Stdio::null())
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
-        Ran::of(output)
+        // Commands that do not read it may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        Ran::of(child.wait_with_output().unwrap())
     }
 
     /// Installs a package.

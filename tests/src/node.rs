@@ -318,8 +318,8 @@ impl Drop for Node {
     }
 }
 
-/// `ready node=<name> http=<url>`
+/// `ready node=<name> http=<url>`, and ` https=<url>` with TLS.
 fn url_of(line: &str) -> Option<&str> {
-    let (node, url) = line.strip_prefix("ready node=")?.split_once(" http=")?;
-    (!node.is_empty()).then_some(url.trim_end_matches('/'))
+    let (node, urls) = line.strip_prefix("ready node=")?.split_once(" http=")?;
+    (!node.is_empty()).then_some(urls.split(' ').next()?.trim_end_matches('/'))
 }

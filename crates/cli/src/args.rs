@@ -2,6 +2,7 @@
 
 mod authoring;
 mod databases;
+mod login;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use self::authoring::{BUILD_EXAMPLES, CHECK_EXAMPLES, NEW_EXAMPLES};
 pub(crate) use self::authoring::{Build, Check, New};
 pub(crate) use self::databases::{DatabaseArgs, KeyForm, Kv, KvCommand, KvGet, KvScan, KvSet, Sql};
 use self::databases::{KV_EXAMPLES, SQL_EXAMPLES};
+pub(crate) use self::login::{EndSessions, LoginLink, Passwd, Sessions, SessionsCommand};
+use self::login::{LOGIN_LINK_EXAMPLES, PASSWD_EXAMPLES, SESSIONS_EXAMPLES};
 use crate::commands::fs::{self, Fs};
 use crate::names::{ProcessName, Target};
 use crate::output::Format;
@@ -106,6 +109,15 @@ pub(crate) enum Command {
     /// Run a statement of SQL in a database of a package
     #[command(after_help = SQL_EXAMPLES)]
     Sql(Sql),
+    /// Set the password that browsers log in with
+    #[command(after_help = PASSWD_EXAMPLES)]
+    Passwd(Passwd),
+    /// List the browsers that are logged in, or log them out
+    #[command(after_help = SESSIONS_EXAMPLES)]
+    Sessions(Sessions),
+    /// Print a link that logs a browser in, once
+    #[command(after_help = LOGIN_LINK_EXAMPLES)]
+    LoginLink(LoginLink),
     /// Write everything that the running node is to one file
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(Backup),

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wharf_home::Home;
 use wharf_types::kernel::{EndedProcess, KernelCommand, KernelResponse, ProcessInfo};
+use wharf_types::login::{LOGIN_CONTROL_PATH, LoginCommand, LoginReply};
 use wharf_types::rpc::{RPC_PATH, RpcMessage, RpcRefusal, RpcRefusalKind, RpcReply};
 use wharf_types::{Failure, ProcessId};
 
@@ -120,6 +121,18 @@ fn refusal_hint(kind: RpcRefusalKind, target: &ProcessId) -> Option<String> {
     }
 }
 
+fn login_hint(status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::NOT_FOUND => Some("`wharf sessions` lists those that there are"),
+        StatusCode::UNAUTHORIZED => Some(
+            "the token in this home is not the one of the node that answered; make sure that one node runs with this home, \
+             and restart it if need be",
+        ),
+        StatusCode::SERVICE_UNAVAILABLE => Some("try again; `wharf logs` may have more"),
+        _ => None,
+    }
+}
+
 /// An answer of one of the system's own processes.
 pub(crate) struct Answer<T> {
     /// The body.
@@ -216,6 +229,32 @@ impl Client {
         match answer.body {
             KernelResponse::Err(reason) => Err(CliError::refused(format_args!("the kernel refused: {reason}"))),
             other => Ok(other),
+        }
+    }
+
+    /// Asks about passwords and sessions.
+    pub(crate) fn login(&self, command: &LoginCommand) -> CliResult<LoginReply> {
+        let answer = (self.http.post(format!("{}{LOGIN_CONTROL_PATH}", self.url)))
+            .bearer_auth(&self.token)
+            .timeout(Duration::from_secs(QUICK_S + SLACK_S))
+            .json(command)
+            .send()
+            .map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        let body = self.read(answer)?;
+        let unreadable = |why: String| RpcError::Unreadable { from: "the node".to_owned(), why };
+        if status == StatusCode::OK {
+            return serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()).into());
+        }
+        match serde_json::from_slice::<Failure>(&body) {
+            Ok(failure) => {
+                let refused = CliError::refused(failure.error);
+                Err(match login_hint(status) {
+                    Some(hint) => refused.hint(hint),
+                    None => refused,
+                })
+            }
+            Err(_) => Err(unreadable(format!("HTTP status {status} without a reason")).into()),
         }
     }
 

@@ -10,11 +10,14 @@ mod kill;
 mod kv;
 mod list;
 mod log_line;
+mod login_link;
 mod logs;
 mod new;
+mod passwd;
 mod ps;
 mod restore;
 mod send;
+mod sessions;
 mod sql;
 mod status;
 mod top;
@@ -50,6 +53,9 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::Kill(args) => kill::run(&args, &Client::of(&home)?, output),
         Command::Kv(args) => kv::run(&args, &Client::of(&home)?, output),
         Command::Sql(args) => sql::run(&args, &Client::of(&home)?, output),
+        Command::Passwd(args) => passwd::run(&args, &Client::of(&home)?, output),
+        Command::Sessions(args) => sessions::run(&args, &Client::of(&home)?, output),
+        Command::LoginLink(args) => login_link::run(&args, &Client::of(&home)?, output),
         Command::Backup(args) => backup::run(&args, &home, output),
         Command::Restore(args) => restore::run(&args, &home, output),
         Command::Top(args) => top::run(&args, &Client::of(&home)?, output),

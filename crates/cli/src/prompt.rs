@@ -1,6 +1,8 @@
-//! Asking before something is done that the user may not want.
+//! Asking: before something is done that the user may not want, and for a password.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::errors::{CliError, CliResult};
 
@@ -35,4 +37,47 @@ pub(crate) fn confirm(question: &str, consent: Consent, otherwise: &str) -> CliR
         "y" | "yes" => Ok(()),
         _ => Err(CliError::declined(otherwise)),
     }
+}
+
+/// The terminal without echo, until this is dropped.
+struct NoEcho {
+    before: Termios,
+}
+
+impl NoEcho {
+    fn new() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        // The end of the line is shown, so that one sees that it was taken.
+        quiet.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for NoEcho {
+    fn drop(&mut self) {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.before);
+    }
+}
+
+/// The first line of stdin, without its end.
+pub(crate) fn line() -> CliResult<String> {
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line);
+    read.map_err(|error| CliError::bad_input(format_args!("cannot read stdin: {error}")))?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// Asks for a password at the terminal, without showing what is typed.
+pub(crate) fn password(question: &str) -> CliResult<String> {
+    if !io::stdin().is_terminal() {
+        return Err(CliError::bad_input("stdin is no terminal to ask for a password at")
+            .hint("give it on stdin, with `--stdin`"));
+    }
+    let _quiet =
+        NoEcho::new().map_err(|error| CliError::bad_input(format_args!("cannot hide the password: {error}")))?;
+    let _ = write!(io::stderr(), "{question}: ");
+    line()
 }

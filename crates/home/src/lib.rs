@@ -4,6 +4,8 @@
 //! <home>/
 //!   version        format of this folder
 //!   node.key       Ed25519 seed of the node
+//!   login.json     hash of the owner's password, and of the secrets of sessions
+//!   tls/           certificate and key that the node made for itself
 //!   wharf.toml     settings
 //!   kernel.db      processes, capabilities, process state
 //!   vfs/<package>:<publisher>/<drive>/
@@ -46,6 +48,26 @@ impl Home {
     /// The node's key.
     pub fn node_key(&self) -> PathBuf {
         self.root.join("node.key")
+    }
+
+    /// The hash of the owner's password, and the sessions.
+    pub fn login(&self) -> PathBuf {
+        self.root.join("login.json")
+    }
+
+    /// Folder of the certificate that the node made for itself.
+    pub fn tls(&self) -> PathBuf {
+        self.root.join("tls")
+    }
+
+    /// That certificate, in PEM.
+    pub fn certificate(&self) -> PathBuf {
+        self.tls().join("certificate.pem")
+    }
+
+    /// Its key, in PEM.
+    pub fn certificate_key(&self) -> PathBuf {
+        self.tls().join("key.pem")
     }
 
     /// The settings.

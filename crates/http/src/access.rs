@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use hyper::header::{AUTHORIZATION, FORWARDED, HOST, HeaderMap, VIA};
 use hyper::http::request::Parts;
-use ring::digest::{SHA256, digest};
+
+use crate::auth::Tools;
+use crate::auth::sha256;
 
 /// Shortest token that is accepted.
 const TOKEN_BYTES_MIN: usize = 16;
@@ -18,12 +20,6 @@ pub struct WeakToken;
 #[derive(Clone)]
 pub struct ControlToken {
     digest: [u8; 32],
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut sum = [0; 32];
-    sum.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    sum
 }
 
 impl ControlToken {
@@ -64,6 +60,14 @@ pub(crate) enum NotOwner {
 pub(crate) fn check_owner(peer: IpAddr, parts: &Parts, token: &ControlToken) -> Result<(), NotOwner> {
     check_local_tool(peer, parts)?;
     if token.is_in(&parts.headers) { Ok(()) } else { Err(NotOwner::NoToken) }
+}
+
+/// [`check_owner`], but that what [`Tools`] says is enough. Whatever shows a token has to show the right one.
+pub(crate) fn check_tool(peer: IpAddr, parts: &Parts, token: &ControlToken, tools: Tools) -> Result<(), NotOwner> {
+    match tools {
+        Tools::KitCompat if !parts.headers.contains_key(AUTHORIZATION) => Ok(check_local_tool(peer, parts)?),
+        Tools::KitCompat | Tools::Token => check_owner(peer, parts, token),
+    }
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {
@@ -129,14 +133,25 @@ pub(crate) fn split_port(host: &str) -> (&str, &str) {
     }
 }
 
-/// Whether a `Host` header can only mean this machine: `localhost`, `127.0.0.0/8` or `[::1]`, with any port.
+/// Whether a `Host` header can only mean this machine: `localhost` and names below it, `127.0.0.0/8` or `[::1]`, with any
+/// port.
 fn is_loopback_host(host: &str) -> bool {
     let (name, port) = split_port(host);
     let port_is_a_number = port.bytes().skip(1).all(|b| b.is_ascii_digit());
     port_is_a_number
-        && (name.eq_ignore_ascii_case("localhost")
+        && (is_localhost(name)
             || name == "[::1]"
             || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback()))
+}
+
+/// `localhost`, or a subdomain of it: RFC 6761 gives the whole of it to this machine.
+fn is_localhost(name: &str) -> bool {
+    const LOCALHOST: &str = "localhost";
+    let begins = name.len().saturating_sub(LOCALHOST.len());
+    match name.split_at_checked(begins) {
+        Some((above, last)) => last.eq_ignore_ascii_case(LOCALHOST) && (above.is_empty() || above.ends_with('.')),
+        None => false,
+    }
 }
 
 #[cfg(test)]
@@ -185,13 +200,24 @@ mod tests {
     /// S5: a page whose name was pointed at this machine says so in `Host`.
     #[test]
     fn s5_only_loopback_names_are_this_machine() {
-        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:8080", "localhost:"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:8080",
+            "127.0.0.1",
+            "127.1.2.3:80",
+            "[::1]",
+            "[::1]:8080",
+            "localhost:",
+            "a.localhost:80",
+        ] {
             assert_eq!(check_local(HERE, &parts(&[("host", host)])), Ok(()), "{host}");
         }
         for host in [
             "",
             "evil.example",
             "localhost.evil.example",
+            "evillocalhost",
+            "evil@localhost",
             "127.0.0.1.evil.example:80",
             "localhost@evil.example",
             "evil.example:80@localhost",

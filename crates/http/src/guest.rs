@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 
 use hyper::StatusCode;
 use hyper::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::http::request::Parts;
 use percent_encoding::percent_decode;
@@ -19,6 +19,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{ControlToken, split_port};
+use crate::auth::{cookies_without_ours, is_our_cookie};
 use crate::routes::Match;
 
 /// [`wharf_types::http_server::HttpServerRequest`], borrowed.
@@ -71,7 +72,8 @@ fn url(parts: &Parts) -> String {
     url
 }
 
-/// Names in lower case, of a repeated header the last value; the control token is for the node alone.
+/// Names in lower case, of a repeated header the last value. The control token and the cookies of sessions are for the node
+/// alone; HTTP/2 brings cookies in several headers, which are one.
 struct Headers<'a> {
     headers: &'a HeaderMap,
     with_token: bool,
@@ -80,7 +82,11 @@ struct Headers<'a> {
 impl Serialize for Headers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for name in self.headers.keys().filter(|name| !(self.with_token && **name == AUTHORIZATION)) {
+        if let Some(cookies) = cookies_without_ours(self.headers) {
+            map.serialize_entry(COOKIE.as_str(), &cookies)?;
+        }
+        let ours = |name: &HeaderName| *name == COOKIE || (self.with_token && *name == AUTHORIZATION);
+        for name in self.headers.keys().filter(|name| !ours(name)) {
             let last = self.headers.get_all(name).iter().next_back();
             map.serialize_entry(name.as_str(), last.and_then(|value| value.to_str().ok()).unwrap_or_default())?;
         }
@@ -154,7 +160,10 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::E
             while let Some((name, value)) = entries.next_entry::<Text<'de>, Text<'de>>()? {
                 let name = HeaderName::from_bytes(name.0.as_bytes());
                 let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value.0)) else { continue };
-                if is_the_processes(&name) {
+                // A process that could set them would log the owner out, or in as it likes.
+                let sets_session =
+                    name == SET_COOKIE && value.as_bytes().split(|b| *b == b'=').next().is_some_and(is_session);
+                if is_the_processes(&name) && !sets_session {
                     // Fails beyond 32,768 headers: those are dropped too.
                     let _ = headers.try_insert(name, value);
                 }
@@ -163,6 +172,10 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::E
         }
     }
     deserializer.deserialize_map(IntoMap)
+}
+
+fn is_session(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok_and(is_our_cookie)
 }
 
 /// Text that is borrowed when it has no escapes.
@@ -232,6 +245,19 @@ mod tests {
             let incoming = read_back(request.body(()).unwrap());
             assert_eq!(incoming.headers.contains_key("authorization"), kept);
         }
+    }
+
+    /// S21: nor may it see or set a session.
+    #[test]
+    fn s21_sessions_are_not_the_processes() {
+        let request = Request::get("/chess:chess:sys/games/1/x")
+            .header("cookie", "a=b; wharf-session_a.os=secret")
+            .header("cookie", "__Host-wharf-session_a.os=secret; c=d");
+        assert_eq!(read_back(request.body(()).unwrap()).headers.get("cookie").unwrap(), "a=b; c=d");
+        for cookie in ["wharf-session_a.os=x", " __host-wharf-session_a.os =x; Path=/", "WHARF-session_b=x"] {
+            assert!(answer(200, &[("Set-Cookie", cookie)]).unwrap().headers.is_empty(), "{cookie}");
+        }
+        assert_eq!(answer(200, &[("Set-Cookie", "mine=wharf-session_a.os=x")]).unwrap().headers.len(), 1);
     }
 
     fn answer(status: u16, headers: &[(&str, &str)]) -> serde_json::Result<Answer> {

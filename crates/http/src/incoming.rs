@@ -1,25 +1,23 @@
 //! A request for a process, there and back.
 
-use std::net::SocketAddr;
-
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use wharf_kernel::envelope::{Blob, Content, Envelope};
 use wharf_kernel::{CallError, SendAs};
 
-use crate::access::check_local;
+use crate::auth::{Arrival, admit};
 use crate::body::{self, Whole, shared};
 use crate::guest::{self, Answer};
 use crate::refusal::{refuse, show_id};
-use crate::routes::{Audience, Match, Origin, Serves};
+use crate::routes::{Match, Serves};
 use crate::serve::Server;
 
 /// Answers a request for a path that some process may have bound.
-pub(crate) async fn answer(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> Response<Whole> {
+pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<Incoming>) -> Response<Whole> {
     let (parts, body) = request.into_parts();
     let Some(found) = server.routes.find(parts.uri.path()) else { return unbound() };
-    if let Err(response) = check_access(server, peer, &parts, &found) {
+    if let Err(response) = admit(&server.gate, arrival, &parts, &found.route) {
         return *response;
     }
     match &found.route.binding.serves {
@@ -30,7 +28,7 @@ pub(crate) async fn answer(server: &Server, peer: SocketAddr, request: Request<I
             }
             cached.response()
         }
-        Serves::Cached(_) | Serves::Process => ask(server, peer, &parts, &found, body).await,
+        Serves::Cached(_) | Serves::Process => ask(server, arrival, &parts, &found, body).await,
     }
 }
 
@@ -45,34 +43,13 @@ fn gone(server: &Server, found: &Match<'_>) -> Response<Whole> {
     unbound()
 }
 
-fn check_access(
-    server: &Server,
-    peer: SocketAddr,
-    parts: &Parts,
-    found: &Match<'_>,
-) -> Result<(), Box<Response<Whole>>> {
-    let binding = &found.route.binding;
-    if binding.origin == Origin::ThisMachine
-        && let Err(reason) = check_local(peer.ip(), parts)
-    {
-        let error = format!("this path can only be seen from the machine that the node runs on: {reason}");
-        return Err(Box::new(refuse(StatusCode::FORBIDDEN, error)));
-    }
-    if binding.audience == Audience::Owner && !server.token.is_in(&parts.headers) {
-        let error = "this path is for the owner of the node: send the control token from the node's home, as \
-                     `Authorization: Bearer <token>`. This version of the node has no login for browsers";
-        return Err(Box::new(refuse(StatusCode::UNAUTHORIZED, error)));
-    }
-    Ok(())
-}
-
-async fn ask(server: &Server, peer: SocketAddr, parts: &Parts, found: &Match<'_>, body: Incoming) -> Response<Whole> {
+async fn ask(server: &Server, arrival: &Arrival, parts: &Parts, found: &Match<'_>, body: Incoming) -> Response<Whole> {
     let body_bytes_max = server.settings.body_bytes_max.min(server.handle.kernel().limits().blob_bytes_max);
     let (bytes, held) = match body::read(body, body_bytes_max, server.settings.body_wait, &server.budget).await {
         Ok(body) => body,
         Err(error) => return refuse(error.status(), error),
     };
-    let Ok(message) = guest::message(peer, parts, found, &server.token) else {
+    let Ok(message) = guest::message(arrival.client, parts, found, &server.token) else {
         return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be written as a message");
     };
     let (target, wait) = (&found.route.owner, server.settings.answer_wait);

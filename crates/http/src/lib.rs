@@ -7,7 +7,7 @@
 //! ```text
 //! let server = HttpServer::new(HttpSettings::default());
 //! let handle = kernel.start_module(server.module());
-//! server.serve(listener, handle, ControlToken::new(&token)?, stop).await;
+//! server.serve(Listening { listener, tls: None }, handle, Gate::open(parts)?, stop).await;
 //! ```
 //!
 //! | file | concept |
@@ -16,6 +16,8 @@
 //! | `routes` | which process a path belongs to |
 //! | `module` | binding and unbinding by message |
 //! | `access` | the control token, and what counts as this machine |
+//! | `auth` | who else is let in: passwords, sessions, subdomains |
+//! | `tls` | certificates, and connections with TLS |
 //! | `body` | bodies in and out, with their bounds |
 //! | `refusal` | answers that the server gives in its own name |
 //! | `incoming` | a request for a process, there and back |
@@ -23,8 +25,10 @@
 //! | `rpc` | the endpoint for tools |
 //! | `prometheus` | the node's counters, for programs that collect them |
 //! | `serve` | connections |
+//! | `under_way` | what one connection is busy with |
 
 mod access;
+mod auth;
 mod body;
 mod guest;
 mod incoming;
@@ -38,8 +42,12 @@ mod serve;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod under_way;
 
 pub use access::{ControlToken, WeakToken};
+pub use auth::{BadHost, Gate, GateError, GateParts, HostName, Keep, LoginSettings, Origins, Tools};
 pub use module::HttpModule;
-pub use serve::HttpServer;
+pub use serve::{HttpServer, Listening};
 pub use settings::HttpSettings;
+pub use tls::{Certificate, CertificateError, Tls};

@@ -76,7 +76,7 @@ impl RuntimeModule for HttpModule {
                 Cache::asked(cache),
             ),
             HttpServerAction::SecureBind { path, cache } => {
-                (path, Audience::Owner, Origin::Anywhere, Cache::asked(cache))
+                (path, Audience::OwnerApart, Origin::Anywhere, Cache::asked(cache))
             }
             HttpServerAction::Unbind { path } => {
                 return self.bind(&caller, &path, Audience::Anyone, Origin::Anywhere, Serves::Nothing);

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
-use std::net::SocketAddr;
 
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use wharf_types::metrics::{FailureReason, Family, Histogram, ModuleMetrics, NodeMetrics, ProcessMetrics, Traffic};
 
 use crate::access::{NotOwner, check_owner};
+use crate::auth::Arrival;
 use crate::body::Whole;
 use crate::refusal::refuse;
 use crate::serve::Server;
@@ -26,9 +26,9 @@ const OTHER: &str = "other";
 type Described<T, V> = (&'static str, &'static str, &'static str, fn(&T) -> V);
 
 /// Answers a request for the counters.
-pub(crate) fn answer<B>(server: &Server, peer: SocketAddr, request: Request<B>) -> Response<Whole> {
+pub(crate) fn answer<B>(server: &Server, arrival: &Arrival, request: Request<B>) -> Response<Whole> {
     let (parts, _) = request.into_parts();
-    match check_owner(peer.ip(), &parts, &server.token) {
+    match check_owner(arrival.peer.ip(), &parts, &server.token) {
         Ok(()) => {}
         Err(reason @ NotOwner::NotLocal(_)) => return refuse(StatusCode::FORBIDDEN, reason),
         Err(reason @ NotOwner::NoToken) => return refuse(StatusCode::UNAUTHORIZED, reason),

@@ -65,6 +65,8 @@ pub(crate) enum Audience {
     Anyone,
     /// The node's owner.
     Owner,
+    /// The node's owner, at the subdomain of the package.
+    OwnerApart,
 }
 
 /// From where a path may be seen.
@@ -259,6 +261,11 @@ impl Routes {
         if apps.remove(&key_of(owner)).is_some() {
             self.current.store(Arc::new(apps));
         }
+    }
+
+    /// The processes that have bound anything.
+    pub(crate) fn owners(&self) -> Vec<ProcessId> {
+        self.current.load().values().map(|app| app.owner.clone()).collect()
     }
 
     /// The route of a URL path.

@@ -1,6 +1,7 @@
 //! The endpoint for tools, `POST /rpc:distro:sys/message`: sends a message to any process in the name of the node's
 //! owner. Everything about it is refused that could come from someone else: another machine, a proxy, a web page, a
-//! process of this node (S4). Until the token has been seen, nothing is said about what would come next.
+//! process of this node (S4). Until the token has been seen, nothing is said about what would come next. With
+//! [`Tools::KitCompat`], the token may be left out, and only that.
 
 use std::net::SocketAddr;
 
@@ -17,7 +18,8 @@ use wharf_kernel::{CallError, SendAs};
 use wharf_types::rpc::{RpcMessage, RpcRefusal, RpcRefusalKind, RpcReply};
 use wharf_types::{Address, LazyLoadBlob, NodeName};
 
-use crate::access::{ControlToken, NotOwner, check_owner};
+use crate::access::{ControlToken, NotOwner, check_tool};
+use crate::auth::{Arrival, Tools};
 use crate::body::{self, BodyError, Whole};
 use crate::refusal::{json, show_id};
 use crate::serve::Server;
@@ -75,7 +77,8 @@ fn status_of(kind: RpcRefusalKind) -> StatusCode {
 }
 
 /// Answers a call.
-pub(crate) async fn answer(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> Response<Whole> {
+pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<Incoming>) -> Response<Whole> {
+    let peer = arrival.peer;
     call(server, peer, request).await.unwrap_or_else(|refused| {
         let request = refused.request.map(tracing::field::display);
         tracing::debug!(%peer, request, kind = ?refused.kind, error = %refused.error, "RPC call refused");
@@ -85,7 +88,7 @@ pub(crate) async fn answer(server: &Server, peer: SocketAddr, request: Request<I
 
 async fn call(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> Result<Response<Whole>, Refused> {
     let (parts, body) = request.into_parts();
-    check(peer, &parts, &server.token)?;
+    check(peer, &parts, &server.token, server.gate.tools)?;
     let settings = &server.settings;
     let body = body::read(body, settings.rpc_body_bytes_max, settings.body_wait, &server.budget).await;
     let (bytes, held) = body.map_err(|error| Refused::new(kind_of(&error), error))?;
@@ -103,8 +106,8 @@ async fn call(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> 
 }
 
 /// Whether the request may be read at all. The order matters: see the module's documentation.
-fn check(peer: SocketAddr, parts: &Parts, token: &ControlToken) -> Result<(), Refused> {
-    check_owner(peer.ip(), parts, token).map_err(|reason| {
+fn check(peer: SocketAddr, parts: &Parts, token: &ControlToken, tools: Tools) -> Result<(), Refused> {
+    check_tool(peer.ip(), parts, token, tools).map_err(|reason| {
         let kind = match reason {
             NotOwner::NotLocal(_) => RpcRefusalKind::Forbidden,
             NotOwner::NoToken => RpcRefusalKind::Unauthorized,

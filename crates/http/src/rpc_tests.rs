@@ -7,6 +7,15 @@ const HERE: &str = "127.0.0.1:50000";
 
 /// A good call, but for one thing.
 fn checked(peer: &str, method: &str, change: Option<(&str, Option<&str>)>) -> Result<(), RpcRefusalKind> {
+    checked_for(Tools::Token, peer, method, change)
+}
+
+fn checked_for(
+    tools: Tools,
+    peer: &str,
+    method: &str,
+    change: Option<(&str, Option<&str>)>,
+) -> Result<(), RpcRefusalKind> {
     let bearer = format!("Bearer {TOKEN}");
     let mut request = Request::builder().method(method).uri("/rpc:distro:sys/message").body(()).unwrap();
     for (name, value) in
@@ -23,7 +32,7 @@ fn checked(peer: &str, method: &str, change: Option<(&str, Option<&str>)>) -> Re
         };
     }
     let token = ControlToken::new(TOKEN).unwrap();
-    check(peer.parse().unwrap(), &request.into_parts().0, &token).map_err(|refused| refused.kind)
+    check(peer.parse().unwrap(), &request.into_parts().0, &token, tools).map_err(|refused| refused.kind)
 }
 
 #[test]
@@ -43,6 +52,34 @@ fn s4_without_the_token_nothing_is_done() {
             "{value:?}"
         );
     }
+}
+
+/// A tool that knows no token is let in where the owner said so, and everything else is refused as ever.
+#[test]
+fn kit_compat_leaves_out_the_token_and_nothing_else() {
+    let compat = |peer: &str, change| checked_for(Tools::KitCompat, peer, "POST", change);
+    assert_eq!(compat(HERE, Some(("authorization", None))), Ok(()));
+    assert_eq!(compat(HERE, None), Ok(()));
+    assert_eq!(compat(HERE, Some(("authorization", Some("Bearer wrong")))), Err(RpcRefusalKind::Unauthorized));
+    assert_eq!(compat("10.0.0.1:1", Some(("authorization", None))), Err(RpcRefusalKind::Forbidden));
+    let without_token = |name: &'static str, value: &str| {
+        let mut request = Request::builder().method("POST").uri("/rpc:distro:sys/message").body(()).unwrap();
+        for (name, value) in [("host", "localhost:8080"), ("content-type", "application/json"), (name, value)] {
+            request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+        }
+        let token = ControlToken::new(TOKEN).unwrap();
+        check(HERE.parse().unwrap(), &request.into_parts().0, &token, Tools::KitCompat).map_err(|refused| refused.kind)
+    };
+    assert_eq!(without_token("accept", "*/*"), Ok(()));
+    for (name, value) in [
+        ("host", "evil.example"),
+        ("origin", "http://localhost:8080"),
+        ("sec-fetch-site", "same-origin"),
+        ("x-forwarded-for", "1.2.3.4"),
+    ] {
+        assert_eq!(without_token(name, value), Err(RpcRefusalKind::Forbidden), "{name}");
+    }
+    assert_eq!(without_token("content-type", "text/plain"), Err(RpcRefusalKind::UnsupportedMediaType));
 }
 
 /// S5: DNS rebinding, and requests that a page makes.

@@ -8,22 +8,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::header::{HOST, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wharf_kernel::{CounterFamily, ModuleHandle};
+use wharf_types::login::LOGIN_CONTROL_PATH;
 use wharf_types::rpc::RPC_PATH;
 
 use crate::access::ControlToken;
+use crate::auth::{self, Arrival, Gate, Scheme};
 use crate::body::{Budget, Whole};
 use crate::module::HttpModule;
+use crate::refusal::refuse;
 use crate::routes::Routes;
 use crate::settings::HttpSettings;
+use crate::tls::{Begun, Tls};
+use crate::under_way::{Counted, Spawn, UnderWay};
 use crate::{incoming, prometheus, rpc};
 
 /// Bytes for the header of a request, and headers in it.
@@ -40,6 +47,19 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 45\r\n\
     connection: close\r\n\r\n{\"error\":\"the node has too many connections\"}";
+
+/// Streams of HTTP/2 that a client has reset and that are not done with yet.
+const HTTP2_RESETS_MAX: usize = 32;
+/// Bytes of one answer that wait for a client of HTTP/2.
+const HTTP2_SEND_BYTES_MAX: usize = 128 << 10;
+
+/// Where connections come from.
+pub struct Listening {
+    /// The port.
+    pub listener: TcpListener,
+    /// With it, TLS is spoken there, and plain HTTP with this machine and trusted proxies only.
+    pub tls: Option<Tls>,
+}
 
 /// The web server before it serves.
 pub struct HttpServer {
@@ -64,22 +84,30 @@ impl HttpServer {
     }
 
     /// Serves until `stop`, then lets what is under way end, for a while. `handle` is that of the started
-    /// [`HttpServer::module`]; `token` shows who the owner is.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        handle: ModuleHandle,
-        token: ControlToken,
-        stop: CancellationToken,
-    ) {
+    /// [`HttpServer::module`]; `gate` knows who the owner is.
+    pub async fn serve(self, listening: Listening, handle: ModuleHandle, gate: Gate, stop: CancellationToken) {
+        let Listening { listener, tls } = listening;
         let budget = Budget::new(self.settings.buffered_bytes_max);
         let stop_wait = self.settings.stop_wait;
         let requests =
             CounterFamily::new("http_requests", "HTTP requests by the class of their status", "class", &CLASSES);
         let requests = Arc::new(requests);
         handle.show_counters(Arc::clone(&requests));
-        let server = Arc::new(Server { routes: self.routes, settings: self.settings, handle, token, budget, requests });
         let connections = TaskTracker::new();
+        if let Some(tls) = &tls {
+            connections.spawn(tls.clone().watch(stop.clone()));
+        }
+        let server = Arc::new(Server {
+            routes: self.routes,
+            settings: self.settings,
+            handle,
+            token: gate.token.clone(),
+            gate,
+            budget,
+            requests,
+            tls,
+            tasks: connections.clone(),
+        });
         let abort = CancellationToken::new();
         // Also when this future is dropped, no connection outlives it.
         let _abort_at_end = abort.clone().drop_guard();
@@ -99,8 +127,12 @@ pub(crate) struct Server {
     pub(crate) settings: HttpSettings,
     pub(crate) handle: ModuleHandle,
     pub(crate) token: ControlToken,
+    pub(crate) gate: Gate,
     pub(crate) budget: Arc<Budget>,
     requests: Arc<CounterFamily>,
+    tls: Option<Tls>,
+    /// All that connections do.
+    tasks: TaskTracker,
 }
 
 /// The two ends of a connection.
@@ -165,18 +197,36 @@ async fn pause_after(error: &io::Error, stop: &CancellationToken) {
 async fn connection(server: Arc<Server>, stream: TcpStream, peer: SocketAddr, ends: Ends) {
     // Without it, small answers wait for the client's acknowledgement. It is no more than slow when it fails.
     let _ = stream.set_nodelay(true);
-    let header_wait = server.settings.header_wait;
+    let Some(tls) = &server.tls else { return speak(&server, stream, peer, Scheme::Http, &ends).await };
+    let begun = tokio::select! {
+        begun = tokio::time::timeout(server.settings.handshake_wait, tls.begin(stream)) => begun,
+        () = ends.stop.cancelled() => return,
+    };
+    match begun {
+        Ok(Ok(Begun::Plain(stream))) => speak(&server, stream, peer, Scheme::Http, &ends).await,
+        Ok(Ok(Begun::Tls(stream))) => speak(&server, *stream, peer, Scheme::Https, &ends).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
+        Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
+    }
+}
+
+/// Speaks HTTP/1.1 or HTTP/2, as the client likes, until one side has enough.
+async fn speak<S>(server: &Arc<Server>, stream: S, peer: SocketAddr, scheme: Scheme, ends: &Ends)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let under_way = UnderWay::default();
     let service = service_fn(|request| {
-        let server = Arc::clone(&server);
-        async move { Ok::<_, Infallible>(answer(&server, peer, request).await) }
+        let (server, request_under_way) = (Arc::clone(server), under_way.begin());
+        async move {
+            let response = answer(&server, peer, scheme, request).await;
+            Ok::<_, Infallible>(response.map(|body| Counted::new(body, request_under_way)))
+        }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_wait)
-        .max_buf_size(HEADER_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+    let builder = builder(server);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
+    let idle_max = server.settings.header_wait;
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
@@ -187,6 +237,15 @@ async fn connection(server: Arc<Server>, stream: TcpStream, peer: SocketAddr, en
                 () = ends.abort.cancelled() => Ok(()),
             }
         }
+        () = under_way.idle(idle_max) => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection => ended,
+                // It was told to go.
+                () = under_way.idle(idle_max) => Ok(()),
+                () = ends.abort.cancelled() => Ok(()),
+            }
+        }
         () = ends.abort.cancelled() => Ok(()),
     };
     if let Err(error) = ended {
@@ -194,12 +253,77 @@ async fn connection(server: Arc<Server>, stream: TcpStream, peer: SocketAddr, en
     }
 }
 
-async fn answer(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> Response<Whole> {
-    let response = match request.uri().path() {
-        RPC_PATH => rpc::answer(server, peer, request).await,
-        METRICS_PATH => prometheus::answer(server, peer, request),
-        _ => incoming::answer(server, peer, request).await,
+/// Both versions, with the same bounds. HTTP/2 has some of its own: a client that resets its streams as fast as it opens
+/// them is cut off (CVE-2023-44487, CVE-2025-8671).
+fn builder(server: &Server) -> auto::Builder<Spawn> {
+    let mut builder = auto::Builder::new(Spawn::new(server.tasks.clone()));
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(server.settings.header_wait)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(server.settings.http2_streams_max)
+        .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
+        .max_send_buf_size(HTTP2_SEND_BYTES_MAX)
+        .max_pending_accept_reset_streams(HTTP2_RESETS_MAX)
+        .max_local_error_reset_streams(HTTP2_RESETS_MAX)
+        .keep_alive_interval(server.settings.header_wait)
+        .keep_alive_timeout(server.settings.header_wait);
+    builder
+}
+
+async fn answer(server: &Server, peer: SocketAddr, scheme: Scheme, mut request: Request<Incoming>) -> Response<Whole> {
+    let response = match prepare(server, scheme, peer, &mut request) {
+        Err(response) => *response,
+        Ok(arrival) => match request.uri().path() {
+            RPC_PATH => rpc::answer(server, &arrival, request).await,
+            METRICS_PATH => prometheus::answer(server, &arrival, request),
+            LOGIN_CONTROL_PATH => auth::answer_control(server, &arrival, request).await,
+            path if auth::is_login_path(path) => auth::answer_login(server, &arrival, request).await,
+            _ => incoming::answer(server, &arrival, request).await,
+        },
     };
     server.requests.add(usize::from(response.status().as_u16() / 100).saturating_sub(1));
     response
+}
+
+/// Makes requests of both versions alike, and looks at where this one comes from.
+fn prepare(
+    server: &Server,
+    scheme: Scheme,
+    peer: SocketAddr,
+    request: &mut Request<Incoming>,
+) -> Result<Arrival, Box<Response<Whole>>> {
+    if request.headers().len() > HEADERS_MAX {
+        let error = format!("a request has at most {HEADERS_MAX} headers");
+        return Err(Box::new(refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error)));
+    }
+    if request.version() == Version::HTTP_2 && !request.headers().contains_key(HOST) {
+        let host = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+        if let Some(host) = host {
+            request.headers_mut().insert(HOST, host);
+        }
+    }
+    let arrival = server.gate.arrival(peer, scheme, request);
+    let is_ours = peer.ip().to_canonical().is_loopback() || server.gate.is_proxy(peer.ip());
+    if server.tls.is_some() && scheme == Scheme::Http && !is_ours {
+        return Err(Box::new(to_tls(&arrival, request)));
+    }
+    Ok(arrival)
+}
+
+/// What came without TLS where TLS is spoken.
+fn to_tls(arrival: &Arrival, request: &Request<Incoming>) -> Response<Whole> {
+    let is_look = matches!(*request.method(), Method::GET | Method::HEAD);
+    match &arrival.authority {
+        Some(authority) if is_look => {
+            let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+            auth::go_on(StatusCode::PERMANENT_REDIRECT, &format!("https://{authority}{path}"))
+        }
+        _ => refuse(StatusCode::FORBIDDEN, "this node speaks HTTPS here"),
+    }
 }

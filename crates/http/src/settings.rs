@@ -27,6 +27,11 @@ pub struct HttpSettings {
     /// How long the header of a request may take, and how long a connection may stay idle.
     #[serde(deserialize_with = "seconds")]
     pub header_wait: Duration,
+    /// How long a TLS handshake may take.
+    #[serde(deserialize_with = "seconds")]
+    pub handshake_wait: Duration,
+    /// Requests at the same time on one connection of HTTP/2.
+    pub http2_streams_max: u32,
     /// How long a body may pause.
     #[serde(deserialize_with = "seconds")]
     pub body_wait: Duration,
@@ -60,6 +65,8 @@ impl Default for HttpSettings {
             rpc_reply_blob_bytes_max: 64 << 20,
             buffered_bytes_max: 256 << 20,
             header_wait: Duration::from_secs(30),
+            handshake_wait: Duration::from_secs(10),
+            http2_streams_max: 128,
             body_wait: Duration::from_secs(30),
             stop_wait: Duration::from_secs(5),
             metrics_processes_max: 1_000,

@@ -9,7 +9,7 @@ use crate::exit::EXIT_CODES;
 
 /// The Wharf node daemon: runs WebAssembly components as isolated processes.
 ///
-/// Prints `ready node=<name> http=<url>` when it serves. Stop it with SIGTERM or Ctrl-C.
+/// Prints `ready node=<name> http=<url>` when it serves, with ` https=<url>` behind it if it speaks TLS. Stop it with SIGTERM or Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(name = "wharfd", version, after_help = help())]
 pub struct Args {
@@ -24,6 +24,11 @@ pub struct Args {
     /// Where to serve HTTP; port 0 takes any that is free [default: 127.0.0.1:8080, or the next that is free]
     #[arg(long, value_name = "ADDR:PORT")]
     pub http: Option<SocketAddr>,
+
+    /// Let tools on this machine use the RPC endpoint without the control token, as Kinode's `kit` does. Whoever has an
+    /// account on the machine can then do everything
+    #[arg(long)]
+    pub kit_compat: bool,
 
     /// Settings; without it `<home>/wharf.toml`, if there is one
     #[arg(long, value_name = "FILE")]
@@ -40,12 +45,18 @@ fn help() -> String {
 Examples:
   wharfd
   wharfd --home ./node --http 127.0.0.1:0
+  wharfd --kit-compat       for `kit inject-message` and `kit start-package`
   wharfd --home /var/lib/wharf --node alice.os --http 0.0.0.0:8080
 
 Settings (TOML; what the command line says wins; docs/settings.md has all of them):
   node = \"alice.os\"
   http = \"127.0.0.1:8080\"
   packages_folder = \"/usr/share/wharf/packages\"
+  hosts = [\"node.example\"]  # names the node goes by, for browsers
+  tls = \"self-signed\"       # or {{ certificate = \"FILE\", key = \"FILE\" }}
+  trusted_proxies = [\"10.0.0.1\"]
+  [login]                   # of passwords and sessions
+  session_s_max = 2592000
   [log]
   level = \"info\"            # error, warn, info, debug, trace; WHARF_LOG wins
   file_bytes_max = 16777216

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wharf_database::DatabaseError;
-use wharf_http::{ControlToken, HttpServer};
+use wharf_http::{Gate, HttpServer, Listening, Tls, Tools};
 use wharf_kernel::api::KernelModule;
 use wharf_kernel::capability::Authority;
 use wharf_kernel::{Kernel, ModuleHandle, Parts};
@@ -32,13 +32,14 @@ use crate::drives::WithDrives;
 use crate::exit::Stopped;
 use crate::home::{self, Taken};
 use crate::settings::{HttpAt, Settings};
-use crate::{bundled, logging};
+use crate::{bundled, doors, logging};
 
 /// Runs a node until it is stopped.
 pub fn run(args: Args) -> Result<(), Stopped> {
     let settings = Settings::read(args)?;
     let taken = home::take(&settings.home, settings.node.as_ref())?;
     let _logging = logging::start(&settings.home, &settings.log)?;
+    let doors = Doors { gate: doors::gate(&settings, &taken)?, tls: doors::tls(&settings)? };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // A turn of a worker may be many of processes that speak with each other: input and output are looked at more often
@@ -47,7 +48,7 @@ pub fn run(args: Args) -> Result<(), Stopped> {
         .thread_name("wharf-worker")
         .build()
         .map_err(|error| Stopped::Failed(format!("starting worker threads: {error}")))?;
-    let result = runtime.block_on(serve(settings, taken));
+    let result = runtime.block_on(serve(settings, taken, doors));
     if let Err(error) = &result {
         tracing::error!(target: logging::DISK_ONLY, "{error}");
     }
@@ -56,7 +57,13 @@ pub fn run(args: Args) -> Result<(), Stopped> {
     result
 }
 
-async fn serve(settings: Settings, taken: Taken) -> Result<(), Stopped> {
+/// What the web server lets people in with.
+struct Doors {
+    gate: Gate,
+    tls: Option<Tls>,
+}
+
+async fn serve(settings: Settings, taken: Taken, doors: Doors) -> Result<(), Stopped> {
     let listener = bind(settings.http).await?;
     let address =
         listener.local_addr().map_err(|error| Stopped::Failed(format!("the port that was bound: {error}")))?;
@@ -65,10 +72,12 @@ async fn serve(settings: Settings, taken: Taken) -> Result<(), Stopped> {
     let store = open_store(&settings).await?;
     let node = Node::start(&settings, &taken, Arc::clone(&store), &stop, address).await?;
     let (kv, sqlite) = (node.kv.clone(), node.sqlite.clone());
-    let (kernel, serving) = node.serve_http(listener, &taken)?;
     let url = format!("http://{}", reachable(address));
+    let https = doors.tls.as_ref().map(|_| format!(" https=https://{}", reachable(address))).unwrap_or_default();
+    remark(&settings, &doors);
+    let (kernel, serving) = node.serve_http(listener, doors);
     taken.announce(&url)?;
-    println!("ready node={} http={url}", taken.node);
+    println!("ready node={} http={url}{https}", taken.node);
     tracing::info!(node = %taken.node, boot = %kernel.boot(), %url, "ready");
     stop.cancelled().await;
     tracing::info!("stopping");
@@ -143,9 +152,19 @@ impl Node {
         Ok(Self { kernel, server, http, kv, sqlite, stop: stop.clone() })
     }
 
-    fn serve_http(self, listener: TcpListener, taken: &Taken) -> Result<(Kernel, JoinHandle<()>), Stopped> {
-        let token = ControlToken::new(&taken.token).map_err(|error| Stopped::Failed(error.to_string()))?;
-        Ok((self.kernel, tokio::spawn(self.server.serve(listener, self.http, token, self.stop))))
+    fn serve_http(self, listener: TcpListener, doors: Doors) -> (Kernel, JoinHandle<()>) {
+        let listening = Listening { listener, tls: doors.tls };
+        (self.kernel, tokio::spawn(self.server.serve(listening, self.http, doors.gate, self.stop)))
+    }
+}
+
+/// What the owner should know about who is let in.
+fn remark(settings: &Settings, doors: &Doors) {
+    if settings.tools == Tools::KitCompat {
+        tracing::warn!("--kit-compat: whoever has an account on this machine can do everything with this node");
+    }
+    if !doors.gate.has_password() {
+        tracing::info!("no password is set: `wharf login-link` prints a link with which to choose one");
     }
 }
 

@@ -77,7 +77,7 @@ impl Drop for Taken {
     }
 }
 
-fn make_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
@@ -97,7 +97,7 @@ fn check_version(home: &Home) -> Result<(), Stopped> {
             if home.kernel_db().exists() || home.node_key().exists() {
                 return Err(refuse("it has a node in it, but no `version`".to_owned()));
             }
-            write_private(&path, &format!("{VERSION}\n")).map_err(|error| refuse(format!("writing `version`: {error}")))
+            write_private(&path, format!("{VERSION}\n")).map_err(|error| refuse(format!("writing `version`: {error}")))
         }
         Err(error) => Err(refuse(format!("reading `version`: {error}"))),
     }
@@ -159,10 +159,10 @@ fn identity(home: &Home, asked_for: Option<&NodeName>) -> Result<(NodeName, Vec<
 }
 
 /// Replaces a file that only its owner may read: the old one or the new one is there, never half.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text.as_ref())?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     File::open(folder)?.sync_all()

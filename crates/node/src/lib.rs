@@ -5,12 +5,14 @@
 //! * [`home`]: taking a home: format, lock, key, control token.
 //! * [`logging`]: one stream of events, for people on stderr and as JSON on disk.
 //! * [`boot`]: the order in which a node comes up and goes down.
+//! * `doors`: whom the web server lets in.
 //! * [`bundled`]: the packages that belong to the node itself.
 //! * [`exit`]: why it stopped.
 
 pub mod args;
 pub mod boot;
 pub mod bundled;
+mod doors;
 mod drives;
 pub mod exit;
 pub mod home;

@@ -1,7 +1,7 @@
 //! Settings: the command line over the file over the defaults.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 use wharf_database::DatabaseLimits;
 use wharf_home::Home;
-use wharf_http::HttpSettings;
+use wharf_http::{HostName, HttpSettings, LoginSettings, Tools};
 use wharf_http_client::HttpClientLimits;
 use wharf_kernel::{Book, Limits};
 use wharf_kv::KvLimits;
@@ -31,6 +31,11 @@ const HTTP_PORT: u16 = 8080;
 struct File {
     node: Option<String>,
     http: Option<SocketAddr>,
+    hosts: Vec<HostName>,
+    trusted_proxies: Vec<IpAddr>,
+    tls: Option<TlsSettings>,
+    kit_compat: bool,
+    login: LoginSettings,
     packages_folder: Option<PathBuf>,
     packages: BTreeMap<String, Table>,
     log: LogSettings,
@@ -68,6 +73,29 @@ pub struct DatabaseBounds {
     pub sqlite: Book<SqliteLimits>,
 }
 
+/// Where the certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "`tls` is \"self-signed\", or { certificate = \"FILE\", key = \"FILE\" }")]
+pub enum TlsSettings {
+    /// From the node itself.
+    Named(OwnCertificate),
+    /// From these files, in PEM.
+    Files {
+        /// The certificate, followed by those that vouch for it.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+}
+
+/// Certificates that the node makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OwnCertificate {
+    /// One that vouches for itself.
+    SelfSigned,
+}
+
 /// Where to serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HttpAt {
@@ -86,6 +114,16 @@ pub struct Settings {
     pub node: Option<NodeName>,
     /// Where it serves.
     pub http: HttpAt,
+    /// Names it goes by, besides `localhost` and addresses.
+    pub hosts: Vec<HostName>,
+    /// Proxies whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// TLS, if it is spoken.
+    pub tls: Option<TlsSettings>,
+    /// What tools have to show.
+    pub tools: Tools,
+    /// Bounds of logging in.
+    pub login: LoginSettings,
     /// Folder of its own packages, if one was found.
     pub packages: Option<PathBuf>,
     /// What is logged.
@@ -136,6 +174,11 @@ impl Settings {
             home,
             node,
             http,
+            hosts: file.hosts,
+            trusted_proxies: file.trusted_proxies,
+            tls: file.tls,
+            tools: if args.kit_compat || file.kit_compat { Tools::KitCompat } else { Tools::Token },
+            login: file.login,
             log: file.log,
             limits: bounds.limits,
             runtime: Book::new(runtime, of_packages),
@@ -329,6 +372,7 @@ mod tests {
         let tables = [
             ("wharf.toml", keys_of::<File>()),
             ("[log]", keys_of::<LogSettings>()),
+            ("[login]", keys_of::<LoginSettings>()),
             ("[limits]", keys_of::<Limits>()),
             ("[runtime]", keys_of::<RuntimeSettings>()),
             ("[http_limits]", keys_of::<HttpSettings>()),
@@ -350,6 +394,18 @@ mod tests {
     fn sorted(mut list: Vec<&str>) -> Vec<&str> {
         list.sort_unstable();
         list
+    }
+
+    #[test]
+    fn tls_is_of_files_or_of_the_node_itself() {
+        let tls = |text: &str| read_text(text).map(|(file, _)| file.tls);
+        assert_eq!(tls(""), Ok(None));
+        assert_eq!(tls("tls = 'self-signed'"), Ok(Some(TlsSettings::Named(OwnCertificate::SelfSigned))));
+        let files = TlsSettings::Files { certificate: "c.pem".into(), key: "k.pem".into() };
+        assert_eq!(tls("tls = { certificate = 'c.pem', key = 'k.pem' }"), Ok(Some(files)));
+        for bad in ["tls = 'none'", "tls = true", "tls = { certificate = 'c.pem' }"] {
+            assert!(tls(bad).unwrap_err().contains("self-signed"), "{bad}");
+        }
     }
 
     #[test]

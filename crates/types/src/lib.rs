@@ -19,6 +19,7 @@
 //! | [`timer`] | `timer:distro:sys` |
 //! | [`http_server`] | `http-server:distro:sys` |
 //! | [`http_client`] | `http-client:distro:sys` |
+//! | [`login`] | the HTTP endpoint `/login:distro:sys` |
 //! | [`rpc`] | the HTTP endpoint `/rpc:distro:sys/message` |
 //! | [`app_store`] | `main:app-store:sys` |
 
@@ -32,6 +33,7 @@ pub mod http_server;
 pub mod id;
 pub mod kernel;
 pub mod kv;
+pub mod login;
 pub mod message;
 pub mod metrics;
 pub mod rpc;

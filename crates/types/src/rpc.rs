@@ -1,7 +1,7 @@
 //! The HTTP endpoint that tools send messages through: `POST /rpc:distro:sys/message`.
 //!
 //! Wharf wants the node's control token (`Authorization: Bearer …`), a loopback `Host`, no `Origin`, and
-//! `Content-Type: application/json`.
+//! `Content-Type: application/json`. A node that runs with `--kit-compat` does without the token.
 
 use serde::{Deserialize, Serialize};
 

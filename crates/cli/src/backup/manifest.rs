@@ -14,7 +14,7 @@ const KIND: &str = "wharf-backup";
 const REQUIRED: [&str; 3] = ["version", "node.key", "kernel.db"];
 
 /// Files at the top that an archive may have besides; all else is in [`FOLDERS`].
-const OPTIONAL: &str = "wharf.toml";
+const OPTIONAL: [&str; 4] = ["wharf.toml", "login.json", "tls/certificate.pem", "tls/key.pem"];
 
 /// Folders of what packages keep.
 const FOLDERS: [&str; 3] = ["vfs/", "kv/", "sqlite/"];
@@ -98,7 +98,7 @@ impl Manifest {
 
 /// Whether a name is one that an archive may have: inside the home, whatever the host makes of it.
 fn is_ours(name: &str) -> bool {
-    if REQUIRED.contains(&name) || name == OPTIONAL {
+    if REQUIRED.contains(&name) || OPTIONAL.contains(&name) {
         return true;
     }
     let good = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0']);
@@ -123,8 +123,17 @@ mod tests {
 
     #[test]
     fn names_that_lead_out_of_a_home_are_refused() {
-        let good =
-            ["version", "node.key", "kernel.db", "wharf.toml", "vfs/a:b/pkg/x", "kv/a:b/x/x.db", "sqlite/a:b/x/x.db"];
+        let good = [
+            "version",
+            "node.key",
+            "kernel.db",
+            "wharf.toml",
+            "login.json",
+            "tls/key.pem",
+            "vfs/a:b/pkg/x",
+            "kv/a:b/x/x.db",
+            "sqlite/a:b/x/x.db",
+        ];
         let whole = manifest(&good);
         assert_eq!(read(&whole).unwrap(), whole);
         for bad in [
@@ -135,6 +144,7 @@ mod tests {
             "vfs/",
             "vfs/./x",
             "run/lock",
+            "tls/other",
             "vfs/a\\..\\x",
             "vfs/\0",
             "kv/../x",
@@ -150,8 +160,8 @@ mod tests {
     fn what_is_foreign_newer_or_lacks_something_is_refused() {
         let error = Manifest::read(b"[{\"process_name\":\"x\"}]").unwrap_err();
         assert!(matches!(error, ArchiveError::Foreign(_)), "{error}");
-        let error = Manifest::read(br#"{"kind":"wharf-backup","format":3,"else":1}"#).unwrap_err();
-        assert!(matches!(error, ArchiveError::Newer { found: 3 }), "{error}");
+        let error = Manifest::read(br#"{"kind":"wharf-backup","format":4,"else":1}"#).unwrap_err();
+        assert!(matches!(error, ArchiveError::Newer { found: 4 }), "{error}");
         let error = read(&manifest(&["version", "node.key"])).unwrap_err();
         assert!(error.to_string().contains("it has no kernel.db"), "{error}");
     }

@@ -21,7 +21,7 @@ pub(crate) use pack::{Packed, pack, sync_folder};
 pub(crate) use unpack::{Archive, is_free};
 
 /// Format of the archive that is written, and the newest that is read. 1 had no databases of packages.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Name of the manifest in the archive.
 const MANIFEST: &str = "manifest.json";

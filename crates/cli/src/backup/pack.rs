@@ -55,6 +55,15 @@ pub(crate) fn pack<W: Write + Seek, E: From<ArchiveError>>(
     if home.config().exists() {
         pack.file("wharf.toml", &home.config())?;
     }
+    for (name, path) in [
+        ("login.json", home.login()),
+        ("tls/certificate.pem", home.certificate()),
+        ("tls/key.pem", home.certificate_key()),
+    ] {
+        if path.exists() {
+            pack.file(name, &path)?;
+        }
+    }
     pack.file("kernel.db", kernel_db)?;
     pack.folders(&home.vfs())?;
     for database in databases::all(home)? {

@@ -9,6 +9,8 @@
 )]
 
 mod endpoint;
+mod login;
 mod paths;
 mod process;
+mod tls;
 mod world;

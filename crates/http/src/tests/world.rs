@@ -19,8 +19,9 @@ use wharf_kernel::{Kernel, Limits, ModuleHandle, Parts, SendAs};
 use wharf_types::{Address, ProcessId};
 
 use super::process::Web;
+use crate::auth::InMemory;
 use crate::routes::Routes;
-use crate::{ControlToken, HttpServer, HttpSettings};
+use crate::{ControlToken, Gate, GateParts, HttpServer, HttpSettings, Listening, LoginSettings, Tls, Tools};
 
 pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -50,6 +51,19 @@ impl Persistence for Nothing {
     }
 }
 
+/// A gate that keeps in memory.
+pub(super) fn gate() -> GateParts {
+    GateParts {
+        node: "a.os".parse().unwrap(),
+        token: ControlToken::new(TOKEN).unwrap(),
+        tools: Tools::Token,
+        hosts: vec!["node.example".parse().unwrap()],
+        trusted_proxies: Vec::new(),
+        login: LoginSettings::default(),
+        keep: Arc::new(InMemory::default()),
+    }
+}
+
 /// The node.
 pub(super) struct World {
     pub(super) address: SocketAddr,
@@ -62,6 +76,10 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(settings: HttpSettings) -> Self {
+        Self::with(settings, gate(), None).await
+    }
+
+    pub(super) async fn with(settings: HttpSettings, gate: GateParts, tls: Option<Tls>) -> Self {
         let stop = CancellationToken::new();
         let kernel = Kernel::new(Parts {
             node: "a.os".parse().unwrap(),
@@ -78,7 +96,7 @@ impl World {
         let web = kernel.start_module(Web { received: Arc::clone(&received) });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = server.serve(listener, handle, ControlToken::new(TOKEN).unwrap(), stop.clone());
+        let serving = server.serve(Listening { listener, tls }, handle, Gate::open(gate).unwrap(), stop.clone());
         Self { address, routes, serving: tokio::spawn(serving), stop, web, received }
     }
 
