@@ -107,13 +107,15 @@ impl Budget {
         Arc::new(Self { used: AtomicUsize::new(0), max })
     }
 
-    fn hold(self: &Arc<Self>) -> Held {
+    /// None of it yet.
+    pub(crate) fn hold(self: &Arc<Self>) -> Held {
         Held { budget: Arc::clone(self), bytes: 0 }
     }
 }
 
 impl Held {
-    fn grow(&mut self, bytes: usize) -> Result<(), BodyError> {
+    /// Takes more of it, or nothing.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), BodyError> {
         let max = self.budget.max;
         let add = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= max);
         // Only a counter: it orders no other memory.

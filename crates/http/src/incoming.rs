@@ -14,16 +14,20 @@ use crate::guest::{self, Answer};
 use crate::refusal::{refuse, show_id};
 use crate::routes::{Audience, Match, Origin, Serves};
 use crate::serve::Server;
+use crate::socket::{self, Upgraded};
 
 /// Answers a request for a path that some process may have bound.
-pub(crate) async fn answer(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> Response<Whole> {
+pub(crate) async fn answer(server: &Server, peer: SocketAddr, mut request: Request<Incoming>) -> Response<Whole> {
+    if let Upgraded::Answered(response) = socket::upgrade(server, peer, &mut request).await {
+        return response;
+    }
     let (parts, body) = request.into_parts();
     let Some(found) = server.routes.find(parts.uri.path()) else { return unbound() };
     if let Err(response) = check_access(server, peer, &parts, &found) {
         return *response;
     }
     match &found.route.binding.serves {
-        Serves::Nothing => unbound(),
+        Serves::Nothing | Serves::Extension => unbound(),
         Serves::Cached(cached) if matches!(parts.method, Method::GET | Method::HEAD) => {
             if !server.handle.kernel().is_alive(found.route.owner.process()) {
                 return gone(server, &found);
@@ -45,7 +49,8 @@ fn gone(server: &Server, found: &Match<'_>) -> Response<Whole> {
     unbound()
 }
 
-fn check_access(
+/// Whether whoever asks may see what is bound.
+pub(crate) fn check_access(
     server: &Server,
     peer: SocketAddr,
     parts: &Parts,
@@ -92,7 +97,8 @@ async fn ask(server: &Server, peer: SocketAddr, parts: &Parts, found: &Match<'_>
     response
 }
 
-fn failed(found: &Match<'_>, error: CallError) -> Response<Whole> {
+/// Why the process was not reached.
+pub(crate) fn failed(found: &Match<'_>, error: CallError) -> Response<Whole> {
     let process = found.route.owner.process();
     let (status, reason) = match error {
         CallError::NoSuchProcess => return unbound(),

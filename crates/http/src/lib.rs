@@ -23,6 +23,7 @@
 //! | `rpc` | the endpoint for tools |
 //! | `prometheus` | the node's counters, for programs that collect them |
 //! | `serve` | connections |
+//! | `socket` | WebSockets |
 
 mod access;
 mod body;
@@ -36,6 +37,7 @@ mod routes;
 mod rpc;
 mod serve;
 mod settings;
+mod socket;
 #[cfg(test)]
 mod tests;
 

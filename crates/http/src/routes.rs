@@ -83,6 +83,8 @@ pub(crate) enum Serves {
     Process,
     /// These bytes for GET and HEAD, the process for everything else.
     Cached(Cached),
+    /// For WebSockets: a program on this machine that speaks for the process.
+    Extension,
     /// Nothing: it was unbound.
     Nothing,
 }
@@ -114,7 +116,7 @@ impl Route {
     fn cached_bytes(&self) -> usize {
         match &self.binding.serves {
             Serves::Cached(cached) => cached.len(),
-            Serves::Process | Serves::Nothing => 0,
+            Serves::Process | Serves::Extension | Serves::Nothing => 0,
         }
     }
 }
@@ -266,9 +268,7 @@ impl Routes {
     /// Under the id of a process that bound anything: its own best match, else its root. Everywhere else: the best
     /// match of the homepage, else what it bound for the first segment.
     pub(crate) fn find<'path>(&self, url_path: &'path str) -> Option<Match<'path>> {
-        let path = url_path.strip_suffix('/').unwrap_or(url_path);
-        let segment = path.strip_prefix('/').unwrap_or(path);
-        let segment = segment.find('/').and_then(|end| segment.get(..end)).unwrap_or(segment);
+        let (path, segment) = split(url_path);
         let apps = self.current.load();
         if let Some(app) = apps.get(segment).filter(|_| !segment.is_empty()) {
             let below = path.get(1 + segment.len()..).unwrap_or_default();
@@ -277,6 +277,23 @@ impl Routes {
         let site = apps.get(SITE)?;
         site.find(path).or_else(|| site.find(path.get(..=segment.len())?))
     }
+
+    /// The route that matches all of a URL path; no root stands in for what is below it.
+    pub(crate) fn find_exact<'path>(&self, url_path: &'path str) -> Option<Match<'path>> {
+        let (path, segment) = split(url_path);
+        let apps = self.current.load();
+        match apps.get(segment).filter(|_| !segment.is_empty()) {
+            Some(app) => app.find(path.get(1 + segment.len()..).unwrap_or_default()),
+            None => apps.get(SITE)?.find(path),
+        }
+    }
+}
+
+/// A path without its last slash, and its first segment.
+fn split(url_path: &str) -> (&str, &str) {
+    let path = url_path.strip_suffix('/').unwrap_or(url_path);
+    let segment = path.strip_prefix('/').unwrap_or(path);
+    (path, segment.find('/').and_then(|end| segment.get(..end)).unwrap_or(segment))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::body::{Budget, Whole};
 use crate::module::HttpModule;
 use crate::routes::Routes;
 use crate::settings::HttpSettings;
+use crate::socket::Sockets;
 use crate::{incoming, prometheus, rpc};
 
 /// Bytes for the header of a request, and headers in it.
@@ -44,23 +45,32 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: applicat
 /// The web server before it serves.
 pub struct HttpServer {
     routes: Arc<Routes>,
+    /// Paths at which processes take WebSockets.
+    socket_routes: Arc<Routes>,
+    sockets: Arc<Sockets>,
     settings: HttpSettings,
 }
 
 impl HttpServer {
     /// A server without any bound path.
     pub fn new(settings: HttpSettings) -> Self {
-        Self { routes: Arc::new(Routes::new(settings.clone())), settings }
+        let routes = || Arc::new(Routes::new(settings.clone()));
+        Self { routes: routes(), socket_routes: routes(), sockets: Sockets::new(settings.clone()), settings }
     }
 
     /// The module through which processes bind paths of this server.
     pub fn module(&self) -> HttpModule {
-        HttpModule::new(Arc::clone(&self.routes))
+        HttpModule::new(Arc::clone(&self.routes), Arc::clone(&self.socket_routes), Arc::clone(&self.sockets))
     }
 
     #[cfg(test)]
     pub(crate) fn routes(&self) -> Arc<Routes> {
         Arc::clone(&self.routes)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sockets(&self) -> Arc<Sockets> {
+        Arc::clone(&self.sockets)
     }
 
     /// Serves until `stop`, then lets what is under way end, for a while. `handle` is that of the started
@@ -78,17 +88,28 @@ impl HttpServer {
             CounterFamily::new("http_requests", "HTTP requests by the class of their status", "class", &CLASSES);
         let requests = Arc::new(requests);
         handle.show_counters(Arc::clone(&requests));
-        let server = Arc::new(Server { routes: self.routes, settings: self.settings, handle, token, budget, requests });
+        let sockets = self.sockets;
+        let abort = sockets.abort().clone();
+        let server = Arc::new(Server {
+            routes: self.routes,
+            socket_routes: self.socket_routes,
+            sockets: Arc::clone(&sockets),
+            settings: self.settings,
+            handle,
+            token,
+            budget,
+            requests,
+        });
         let connections = TaskTracker::new();
-        let abort = CancellationToken::new();
         // Also when this future is dropped, no connection outlives it.
         let _abort_at_end = abort.clone().drop_guard();
         accept(&server, listener, &connections, &Ends { stop, abort: abort.clone() }).await;
         connections.close();
-        if tokio::time::timeout(stop_wait, connections.wait()).await.is_err() {
+        let ended = async { tokio::join!(connections.wait(), sockets.close()) };
+        if tokio::time::timeout(stop_wait, ended).await.is_err() {
             tracing::info!(connections = connections.len(), "ending connections that are still busy");
             abort.cancel();
-            connections.wait().await;
+            tokio::join!(connections.wait(), sockets.close());
         }
     }
 }
@@ -96,6 +117,8 @@ impl HttpServer {
 /// What every request needs.
 pub(crate) struct Server {
     pub(crate) routes: Arc<Routes>,
+    pub(crate) socket_routes: Arc<Routes>,
+    pub(crate) sockets: Arc<Sockets>,
     pub(crate) settings: HttpSettings,
     pub(crate) handle: ModuleHandle,
     pub(crate) token: ControlToken,
@@ -175,7 +198,8 @@ async fn connection(server: Arc<Server>, stream: TcpStream, peer: SocketAddr, en
         .header_read_timeout(header_wait)
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         biased;

@@ -8,7 +8,10 @@
     reason = "a failed unwrap fails the test"
 )]
 
+mod client;
+mod conformance;
 mod endpoint;
 mod paths;
 mod process;
+mod sockets;
 mod world;

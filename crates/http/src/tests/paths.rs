@@ -176,8 +176,8 @@ async fn bodies_over_the_limit_are_refused() {
 async fn actions_that_are_not_understood_are_malformed() {
     let world = World::new(HttpSettings::default()).await;
     for action in [
-        json!({"WebSocketBind": {"path": "/", "authenticated": true, "extension": false}}),
-        json!({"WebSocketClose": 1}),
+        json!({"WebSocketBind": {"path": "/", "authenticated": true}}),
+        json!({"WebSocketClose": "1"}),
         json!("nonsense"),
     ] {
         assert_eq!(world.act(action, None).await.0, r#"{"Err":"MalformedRequest"}"#);

@@ -9,6 +9,8 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wharf_kernel::capability::Authority;
@@ -18,8 +20,9 @@ use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
 use wharf_kernel::{Kernel, Limits, ModuleHandle, Parts, SendAs};
 use wharf_types::{Address, ProcessId};
 
-use super::process::Web;
+use super::process::{Told, Web};
 use crate::routes::Routes;
+use crate::socket::Sockets;
 use crate::{ControlToken, HttpServer, HttpSettings};
 
 pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -56,30 +59,46 @@ pub(super) struct World {
     pub(super) routes: Arc<Routes>,
     pub(super) stop: CancellationToken,
     pub(super) serving: JoinHandle<()>,
+    pub(super) sockets: Arc<Sockets>,
+    /// Closed to make the process wait.
+    pub(super) gate: Arc<Semaphore>,
     web: ModuleHandle,
     received: Arc<AtomicUsize>,
+    told: Mutex<UnboundedReceiver<Told>>,
 }
 
 impl World {
     pub(super) async fn new(settings: HttpSettings) -> Self {
+        Self::with_limits(settings, Limits::default()).await
+    }
+
+    pub(super) async fn with_limits(settings: HttpSettings, limits: Limits) -> Self {
         let stop = CancellationToken::new();
         let kernel = Kernel::new(Parts {
             node: "a.os".parse().unwrap(),
             authority: Authority::from_seed(&[1; 32]).unwrap(),
-            limits: Limits::default().into(),
+            limits: limits.into(),
             persistence: Arc::new(Nothing),
             launcher: Arc::new(Nothing),
             stop: stop.child_token(),
         });
         let server = HttpServer::new(settings);
-        let routes = server.routes();
+        let (routes, sockets) = (server.routes(), server.sockets());
+        let (tell, told) = unbounded_channel();
+        let gate = Arc::new(Semaphore::new(1_000));
         let handle = kernel.start_module(server.module());
         let received = Arc::new(AtomicUsize::new(0));
-        let web = kernel.start_module(Web { received: Arc::clone(&received) });
+        let web = kernel.start_module(Web { received: Arc::clone(&received), told: tell, gate: Arc::clone(&gate) });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = server.serve(listener, handle, ControlToken::new(TOKEN).unwrap(), stop.clone());
-        Self { address, routes, serving: tokio::spawn(serving), stop, web, received }
+        let serving = tokio::spawn(serving);
+        Self { address, routes, serving, stop, sockets, gate, web, received, told: Mutex::new(told) }
+    }
+
+    /// What the process is told next of its WebSockets.
+    pub(super) async fn told(&self) -> Told {
+        self.told.lock().await.recv().await.unwrap()
     }
 
     /// Messages that reached the process.
