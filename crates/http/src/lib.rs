@@ -17,6 +17,7 @@
 //! | `module` | binding and unbinding by message |
 //! | `access` | the control token, and what counts as this machine |
 //! | `body` | bodies in and out, with their bounds |
+//! | `content` | answers given in advance, parts of them, compression |
 //! | `refusal` | answers that the server gives in its own name |
 //! | `incoming` | a request for a process, there and back |
 //! | `guest` | an HTTP request and answer in the shape processes know |
@@ -27,6 +28,7 @@
 
 mod access;
 mod body;
+mod content;
 mod guest;
 mod incoming;
 mod module;

@@ -7,15 +7,20 @@ use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
 use wharf_types::Failure;
 use wharf_types::http_server::{HttpServerAction, HttpServerError, HttpServerReply};
 
-use crate::body::Cached;
+use crate::content::{Cached, Compressor};
 use crate::routes::{Audience, Binding, Origin, Routes, Serves};
 use crate::socket::{ForExtension, Sockets};
 
 /// `http-server:distro:sys`.
 pub struct HttpModule {
-    routes: Arc<Routes>,
-    socket_routes: Arc<Routes>,
-    sockets: Arc<Sockets>,
+    /// Paths at which processes answer.
+    pub(crate) routes: Arc<Routes>,
+    /// Paths at which they take WebSockets.
+    pub(crate) socket_routes: Arc<Routes>,
+    /// The open ones.
+    pub(crate) sockets: Arc<Sockets>,
+    /// For answers that are given in advance.
+    pub(crate) compressor: Compressor,
 }
 
 /// Whether the blob is the answer.
@@ -31,11 +36,7 @@ impl Cache {
 }
 
 impl HttpModule {
-    pub(crate) fn new(routes: Arc<Routes>, socket_routes: Arc<Routes>, sockets: Arc<Sockets>) -> Self {
-        Self { routes, socket_routes, sockets }
-    }
-
-    fn bind_http(
+    async fn bind_http(
         &self,
         caller: &Caller,
         path: &str,
@@ -43,9 +44,17 @@ impl HttpModule {
         cache: &Cache,
         blob: Option<Blob>,
     ) -> Answer<HttpServerReply> {
-        match serves(cache, blob) {
+        match self.serves(cache, blob).await {
             Ok(serves) => bind(&self.routes, caller, path, Binding { audience, origin, serves }),
             Err(error) => Answer::Reply(Err(error)),
+        }
+    }
+
+    async fn serves(&self, cache: &Cache, blob: Option<Blob>) -> Result<Serves, HttpServerError> {
+        match (cache, blob) {
+            (Cache::Nothing, _) => Ok(Serves::Process),
+            (Cache::Blob, None) => Err(HttpServerError::NoBlob),
+            (Cache::Blob, Some(blob)) => Ok(Serves::Cached(Box::new(Cached::prepare(blob, &self.compressor).await))),
         }
     }
 
@@ -76,13 +85,6 @@ fn far_end(extension: bool) -> Serves {
     if extension { Serves::Extension } else { Serves::Process }
 }
 
-fn serves(cache: &Cache, blob: Option<Blob>) -> Result<Serves, HttpServerError> {
-    match cache {
-        Cache::Nothing => Ok(Serves::Process),
-        Cache::Blob => blob.map(Cached::new).map(Serves::Cached).ok_or(HttpServerError::NoBlob),
-    }
-}
-
 impl RuntimeModule for HttpModule {
     type Request = HttpServerAction;
     type Response = HttpServerReply;
@@ -94,10 +96,10 @@ impl RuntimeModule for HttpModule {
         match request {
             HttpServerAction::Bind { path, authenticated, local_only, cache } => {
                 let origin = if local_only { Origin::ThisMachine } else { Origin::Anywhere };
-                self.bind_http(&caller, &path, (audience(authenticated), origin), &Cache::asked(cache), blob)
+                self.bind_http(&caller, &path, (audience(authenticated), origin), &Cache::asked(cache), blob).await
             }
             HttpServerAction::SecureBind { path, cache } => {
-                self.bind_http(&caller, &path, (Audience::Owner, Origin::Anywhere), &Cache::asked(cache), blob)
+                self.bind_http(&caller, &path, (Audience::Owner, Origin::Anywhere), &Cache::asked(cache), blob).await
             }
             HttpServerAction::Unbind { path } => {
                 let binding = Binding { audience: Audience::Anyone, origin: Origin::Anywhere, serves: Serves::Nothing };

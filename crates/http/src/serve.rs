@@ -21,6 +21,7 @@ use wharf_types::rpc::RPC_PATH;
 
 use crate::access::ControlToken;
 use crate::body::{Budget, Whole};
+use crate::content::Compressor;
 use crate::module::HttpModule;
 use crate::routes::Routes;
 use crate::settings::HttpSettings;
@@ -48,6 +49,7 @@ pub struct HttpServer {
     /// Paths at which processes take WebSockets.
     socket_routes: Arc<Routes>,
     sockets: Arc<Sockets>,
+    compressor: Compressor,
     settings: HttpSettings,
 }
 
@@ -55,12 +57,23 @@ impl HttpServer {
     /// A server without any bound path.
     pub fn new(settings: HttpSettings) -> Self {
         let routes = || Arc::new(Routes::new(settings.clone()));
-        Self { routes: routes(), socket_routes: routes(), sockets: Sockets::new(settings.clone()), settings }
+        Self {
+            routes: routes(),
+            socket_routes: routes(),
+            sockets: Sockets::new(settings.clone()),
+            compressor: Compressor::new(&settings),
+            settings,
+        }
     }
 
     /// The module through which processes bind paths of this server.
     pub fn module(&self) -> HttpModule {
-        HttpModule::new(Arc::clone(&self.routes), Arc::clone(&self.socket_routes), Arc::clone(&self.sockets))
+        HttpModule {
+            routes: Arc::clone(&self.routes),
+            socket_routes: Arc::clone(&self.socket_routes),
+            sockets: Arc::clone(&self.sockets),
+            compressor: self.compressor.clone(),
+        }
     }
 
     #[cfg(test)]
@@ -98,6 +111,7 @@ impl HttpServer {
             handle,
             token,
             budget,
+            compressor: self.compressor,
             requests,
         });
         let connections = TaskTracker::new();
@@ -123,6 +137,7 @@ pub(crate) struct Server {
     pub(crate) handle: ModuleHandle,
     pub(crate) token: ControlToken,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) compressor: Compressor,
     requests: Arc<CounterFamily>,
 }
 

@@ -45,6 +45,10 @@ pub struct HttpSettings {
     pub cached_bytes_max: usize,
     /// Bytes of cached answers of all processes.
     pub node_cached_bytes_max: usize,
+    /// Bytes of an answer that is compressed; a larger one is sent as it is.
+    pub compressed_bytes_max: usize,
+    /// Answers that are compressed at the same time; others are sent as they are.
+    pub compressions_max: usize,
     /// Open WebSockets.
     pub sockets_max: usize,
     /// Open WebSockets of one process.
@@ -96,6 +100,8 @@ impl Default for HttpSettings {
             path_bytes_max: 2_048,
             cached_bytes_max: 64 << 20,
             node_cached_bytes_max: 1 << 30,
+            compressed_bytes_max: 8 << 20,
+            compressions_max: 2,
             sockets_max: 16_384,
             process_sockets_max: 4_096,
             socket_message_bytes_max: 4 << 20,

@@ -10,6 +10,7 @@
 
 mod client;
 mod conformance;
+mod content;
 mod endpoint;
 mod paths;
 mod process;

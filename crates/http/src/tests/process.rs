@@ -39,6 +39,11 @@ impl RuntimeModule for Web {
         let url = request["Http"]["url"].as_str().unwrap_or_default();
         match url.rsplit('/').next().unwrap_or_default() {
             "silent" => Answer::Later,
+            "page" => {
+                let headers =
+                    json!({"Content-Type": "text/html", "ETag": "\"mine\"", "Set-Cookie": ["a=1; HttpOnly", "b=2"]});
+                Answer::ReplyWithBlob(json!({"status": 200, "headers": headers}), Blob::new(None, vec![b'x'; 100_000]))
+            }
             "nonsense" => Answer::Reply(json!("no status")),
             "empty" => Answer::Reply(json!({"status": 204, "headers": {}})),
             "smuggle" => Answer::ReplyWithBlob(

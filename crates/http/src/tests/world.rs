@@ -164,6 +164,8 @@ impl World {
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: BTreeMap<String, String>,
+    /// The same, with those that come several times.
+    pub(super) all: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }
 
@@ -174,8 +176,8 @@ impl Reply {
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.map(|line| line.split_once(": ").unwrap());
-        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-        Self { status, headers, body: bytes[end + 4..].to_vec() }
+        let all: Vec<_> = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        Self { status, headers: all.iter().cloned().collect(), all, body: bytes[end + 4..].to_vec() }
     }
 
     pub(super) fn json(&self) -> Value {
