@@ -183,6 +183,7 @@ impl<S> Router<S> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a missing path fails the test")]
 mod tests {
     use super::*;
 
