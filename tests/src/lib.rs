@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`node`] | a daemon: start, restart, kill, stop |
 //! | [`rpc`] | sending it messages |
+//! | [`socket`] | a WebSocket of it |
 //! | [`cli`] | running `wharf` against it |
 //! | [`databases`] | asking kv and sqlite |
 //! | [`prober`] | the guest that does what a test tells it |
@@ -35,11 +36,13 @@ pub mod paths;
 pub mod prober;
 pub mod prometheus;
 pub mod rpc;
+pub mod socket;
 pub mod wait;
 pub mod web;
 pub mod web_two;
 
 pub use node::{Builder, Node};
 pub use rpc::Reply;
+pub use socket::Socket;
 pub use wait::eventually;
 pub use web::Web;

@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "fails the test")]
 
 use serde_json::{Value, json};
-use wharf_tests::{Node, Web, eventually, paths};
+use wharf_tests::socket::{BINARY, CLOSE, FIN, TEXT};
+use wharf_tests::{Node, Socket, Web, eventually, paths};
 
 const MAIN: &str = "main:kinode-lib:test.os";
 
@@ -53,6 +54,59 @@ fn it_uses_every_function_of_its_http_client() {
     let node = Node::builder().settings(&settings).start();
     node.install(&paths::test_package("kinode-lib:test.os"));
     assert_eq!(ask(&node, json!({ "UseHttpClient": web.host() })), json!("Ok"));
+}
+
+#[test]
+fn it_serves_its_files_and_what_it_gave_in_advance() {
+    let node = node();
+    let path = format!("/{MAIN}");
+    // It binds this last.
+    drop(eventually("it has bound its paths", || Socket::try_open(&node, &format!("{path}/ws"), &[]).ok()));
+    for (file, mime, text) in [
+        ("", "text/html", "served by serve_ui"),
+        ("/index.html", "text/html", "served by serve_ui"),
+        ("/style.css", "text/css", "teal"),
+        ("/deep/data.json", "application/json", "deep"),
+        ("/note", "text/plain", "given in advance"),
+    ] {
+        let response = node.http().get(format!("{}{path}{file}", node.url())).send().unwrap();
+        assert_eq!(response.status(), 200, "{file}");
+        assert_eq!(response.headers()["content-type"], mime, "{file}");
+        let tag = response.headers()["etag"].clone();
+        assert!(response.text().unwrap().contains(text), "{file}");
+        let again = node.http().get(format!("{}{path}{file}", node.url())).header("If-None-Match", tag).send().unwrap();
+        assert_eq!(again.status(), 304, "{file}");
+    }
+    assert_eq!(node.get(&format!("{path}/missing.css")).0, 200, "the root stands in for what is not there");
+}
+
+#[test]
+fn it_keeps_websockets_and_pushes_to_all_of_them() {
+    let node = node();
+    let path = format!("/{MAIN}/ws");
+    let mut one = eventually("it takes WebSockets", || Socket::try_open(&node, &path, &[]).ok());
+    let mut other = Socket::open(&node, &path);
+    let count = |wanted: &str| {
+        eventually(&format!("it keeps {wanted} channels"), || {
+            (ask(&node, json!("CountChannels")) == text(wanted)).then_some(())
+        });
+    };
+    count("2");
+    one.send(FIN | TEXT, b"to all");
+    for socket in [&mut one, &mut other] {
+        assert_eq!(socket.read(), Some((FIN | TEXT, b"to all".to_vec())));
+    }
+    other.send(FIN | BINARY, &[0, 255]);
+    for socket in [&mut one, &mut other] {
+        assert_eq!(socket.read(), Some((FIN | BINARY, vec![0, 255])));
+    }
+    // It closes one, a client closes the other.
+    one.send(FIN | TEXT, b"close me");
+    assert_eq!(one.closed(), Some(1000));
+    count("1");
+    other.send(FIN | CLOSE, &1000_u16.to_be_bytes());
+    assert_eq!(other.closed(), Some(1000));
+    count("0");
 }
 
 #[test]

@@ -14,8 +14,8 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 use wharf_kernel::Limit;
 use wharf_kernel::envelope::Payload;
+use wharf_types::http_client::IncomingHttpResponse;
 use wharf_types::http_client::OutgoingHttpRequest;
-use wharf_types::http_server::HttpResponse;
 
 use crate::budget::{Budget, Taken};
 use crate::fault::Fault;
@@ -55,7 +55,7 @@ pub(crate) struct Outgoing {
 /// An answer, and the bytes it takes of the budget.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    pub(crate) head: HttpResponse,
+    pub(crate) head: IncomingHttpResponse,
     pub(crate) body: Vec<u8>,
     pub(crate) _taken: Taken,
 }
@@ -163,7 +163,7 @@ async fn receive(response: Response<Incoming>, bytes_max: usize, budget: &Budget
         }
         body.extend_from_slice(data);
     }
-    let head = HttpResponse { status: head.status.as_u16(), headers: written(&head.headers) };
+    let head = IncomingHttpResponse { status: head.status.as_u16(), headers: written(&head.headers) };
     Ok(Answered { head, body, _taken: taken })
 }
 

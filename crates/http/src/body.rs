@@ -9,10 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Response, StatusCode};
-use wharf_kernel::envelope::{Blob, Payload};
+use wharf_kernel::envelope::Payload;
 
 /// A body that is all there.
 #[derive(Debug, Default)]
@@ -22,6 +21,16 @@ impl Whole {
     /// These bytes.
     pub(crate) fn new(bytes: Bytes) -> Self {
         Self(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, Bytes::len)
+    }
+
+    /// All of them.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.0.unwrap_or_default()
     }
 }
 
@@ -44,7 +53,7 @@ impl Body for Whole {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, Bytes::len) as u64)
+        SizeHint::with_exact(self.len() as u64)
     }
 }
 
@@ -57,34 +66,6 @@ pub(crate) fn shared(payload: Payload) -> Bytes {
         }
     }
     Bytes::from_owner(Shared(payload))
-}
-
-/// An answer that a process gave in advance.
-#[derive(Clone, Debug)]
-pub(crate) struct Cached {
-    mime: HeaderValue,
-    bytes: Bytes,
-}
-
-impl Cached {
-    /// Takes the blob of a binding. Without a usable media type it is plain text.
-    pub(crate) fn new(blob: Blob) -> Self {
-        let mime = blob.mime.and_then(|mime| HeaderValue::from_str(&mime).ok());
-        Self { mime: mime.unwrap_or(HeaderValue::from_static("text/plain")), bytes: shared(blob.bytes) }
-    }
-
-    /// How many bytes it keeps in memory.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// It as an HTTP answer.
-    pub(crate) fn response(&self) -> Response<Whole> {
-        let mut response = Response::new(Whole::new(self.bytes.clone()));
-        *response.status_mut() = StatusCode::OK;
-        response.headers_mut().insert(CONTENT_TYPE, self.mime.clone());
-        response
-    }
 }
 
 /// Bytes of request bodies in memory, over all connections.
@@ -107,13 +88,15 @@ impl Budget {
         Arc::new(Self { used: AtomicUsize::new(0), max })
     }
 
-    fn hold(self: &Arc<Self>) -> Held {
+    /// None of it yet.
+    pub(crate) fn hold(self: &Arc<Self>) -> Held {
         Held { budget: Arc::clone(self), bytes: 0 }
     }
 }
 
 impl Held {
-    fn grow(&mut self, bytes: usize) -> Result<(), BodyError> {
+    /// Takes more of it, or nothing.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), BodyError> {
         let max = self.budget.max;
         let add = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= max);
         // Only a counter: it orders no other memory.
@@ -216,14 +199,5 @@ mod tests {
         second.grow(6).unwrap();
         drop(second);
         assert_eq!(budget.used.load(Ordering::Relaxed), 0);
-    }
-
-    #[test]
-    fn a_cached_answer_shares_the_blob() {
-        let bytes = Arc::new(vec![7; 100]);
-        let cached = Cached::new(Blob { mime: Some("bad\nmime".into()), bytes: Arc::clone(&bytes) });
-        let response = cached.response();
-        assert_eq!(response.headers()[CONTENT_TYPE], "text/plain");
-        assert_eq!(response.body().0.as_ref().unwrap().as_ptr(), bytes.as_ptr());
     }
 }

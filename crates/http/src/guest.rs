@@ -14,7 +14,7 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use percent_encoding::percent_decode;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
@@ -157,15 +157,10 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::E
 
         fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<HeaderMap, A::Error> {
             let mut headers = HeaderMap::new();
-            while let Some((name, value)) = entries.next_entry::<Text<'de>, Text<'de>>()? {
-                let name = HeaderName::from_bytes(name.0.as_bytes());
-                let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value.0)) else { continue };
-                // A process that could set them would log the owner out, or in as it likes.
-                let sets_session =
-                    name == SET_COOKIE && value.as_bytes().split(|b| *b == b'=').next().is_some_and(is_session);
-                if is_the_processes(&name) && !sets_session {
-                    // Fails beyond 32,768 headers: those are dropped too.
-                    let _ = headers.try_insert(name, value);
+            while let Some((name, values)) = entries.next_entry::<Text<'de>, Values<'de>>()? {
+                let Ok(name) = HeaderName::from_bytes(name.0.as_bytes()) else { continue };
+                if is_the_processes(&name) {
+                    values.put(&name, &mut headers);
                 }
             }
             Ok(headers)
@@ -182,6 +177,69 @@ fn is_session(name: &[u8]) -> bool {
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// [`wharf_types::http_server::HeaderValues`], borrowed.
+enum Values<'a> {
+    One(Cow<'a, str>),
+    Many(Vec<Text<'a>>),
+}
+
+impl Values<'_> {
+    /// Puts them in the place of what a header had, leaving out what is invalid. Fails beyond 32,768 headers: those are
+    /// dropped too.
+    fn put(&self, name: &HeaderName, headers: &mut HeaderMap) {
+        match self {
+            Self::One(value) => {
+                if let Some(value) = value_of(name, value) {
+                    let _ = headers.try_insert(name, value);
+                }
+            }
+            Self::Many(values) => {
+                headers.remove(name);
+                for value in values.iter().filter_map(|value| value_of(name, &value.0)) {
+                    let _ = headers.try_append(name, value);
+                }
+            }
+        }
+    }
+}
+
+/// A value that a process may give this header. One that set a session would log the owner out, or in as the process likes.
+fn value_of(name: &HeaderName, text: &str) -> Option<HeaderValue> {
+    let sets_session =
+        *name == SET_COOKIE && text.split('=').next().is_some_and(|cookie| is_session(cookie.trim().as_bytes()));
+    HeaderValue::from_str(text).ok().filter(|_| !sets_session)
+}
+
+impl<'de> Deserialize<'de> for Values<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = Values<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text, or a list of texts")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Values::One(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Values::One(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut texts: A) -> Result<Self::Value, A::Error> {
+                let mut values = Vec::new();
+                while let Some(text) = texts.next_element()? {
+                    values.push(text);
+                }
+                Ok(Values::Many(values))
+            }
+        }
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
 /// Whether a process may set a header. Those about the connection and the length of the body are the server's: with
 /// them, a process could make the client take a part of its answer for the answer to someone else's request.
 fn is_the_processes(name: &HeaderName) -> bool {
@@ -196,7 +254,7 @@ mod tests {
     use std::sync::Arc;
 
     use hyper::Request;
-    use wharf_types::http_server::{HttpResponse, HttpServerRequest, IncomingHttpRequest};
+    use wharf_types::http_server::{HeaderValues, HttpResponse, HttpServerRequest, IncomingHttpRequest};
 
     use super::*;
     use crate::routes::{Audience, Binding, Origin, Routes, Serves};
@@ -273,6 +331,22 @@ mod tests {
         assert_eq!(read.status, StatusCode::CREATED);
         assert_eq!(read.headers.len(), 2);
         assert_eq!(read.headers.get("set-cookie").unwrap(), cookie);
+    }
+
+    #[test]
+    fn a_header_may_have_several_values() {
+        let cookies = HeaderValues::from(vec!["a=1; Path=/".to_owned(), "b\n=2".to_owned(), "c=\u{e9}".to_owned()]);
+        let headers = [("set-cookie".to_owned(), HeaderValues::from("old=1")), ("Set-Cookie".to_owned(), cookies)];
+        let answer = HttpResponse { status: 200, headers: headers.into_iter().rev().collect() };
+        let read = Answer::read(&serde_json::to_vec(&answer).unwrap()).unwrap();
+        assert_eq!(read.headers.get_all("set-cookie").iter().count(), 1, "of several spellings the last counts");
+        let json =
+            br#"{"status":200,"headers":{"Set-Cookie":["a=1","b\u003d2"],"Transfer-Encoding":["chunked"],"X":[]}}"#;
+        let read = Answer::read(json).unwrap();
+        let cookies: Vec<_> = read.headers.get_all("set-cookie").iter().collect();
+        assert_eq!(cookies, ["a=1", "b=2"]);
+        assert_eq!(read.headers.len(), 2);
+        assert!(Answer::read(br#"{"status":200,"headers":{"X":1}}"#).is_err());
     }
 
     #[test]

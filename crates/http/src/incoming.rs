@@ -1,32 +1,39 @@
 //! A request for a process, there and back.
 
+use std::sync::Arc;
+
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use wharf_kernel::envelope::{Blob, Content, Envelope};
-use wharf_kernel::{CallError, SendAs};
+use wharf_kernel::{CallError, Limit, SendAs};
 
 use crate::auth::{Arrival, admit};
 use crate::body::{self, Whole, shared};
+use crate::content::compressed;
 use crate::guest::{self, Answer};
-use crate::refusal::{refuse, show_id};
+use crate::refusal::{refuse, show_id, try_later};
 use crate::routes::{Match, Serves};
 use crate::serve::Server;
+use crate::socket::{self, Upgraded};
 
 /// Answers a request for a path that some process may have bound.
-pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<Incoming>) -> Response<Whole> {
+pub(crate) async fn answer(server: &Server, arrival: &Arrival, mut request: Request<Incoming>) -> Response<Whole> {
+    if let Upgraded::Answered(response) = socket::upgrade(server, arrival, &mut request).await {
+        return response;
+    }
     let (parts, body) = request.into_parts();
     let Some(found) = server.routes.find(parts.uri.path()) else { return unbound() };
     if let Err(response) = admit(&server.gate, arrival, &parts, &found.route) {
         return *response;
     }
     match &found.route.binding.serves {
-        Serves::Nothing => unbound(),
+        Serves::Nothing | Serves::Extension => unbound(),
         Serves::Cached(cached) if matches!(parts.method, Method::GET | Method::HEAD) => {
             if !server.handle.kernel().is_alive(found.route.owner.process()) {
                 return gone(server, &found);
             }
-            cached.response()
+            cached.response(&parts.method, &parts.headers)
         }
         Serves::Cached(_) | Serves::Process => ask(server, arrival, &parts, &found, body).await,
     }
@@ -49,6 +56,8 @@ async fn ask(server: &Server, arrival: &Arrival, parts: &Parts, found: &Match<'_
         Ok(body) => body,
         Err(error) => return refuse(error.status(), error),
     };
+    // Taken only now: a client that is slow to send its body takes up no place.
+    let Ok(place) = Arc::clone(&found.route.places).try_acquire_owned() else { return too_many(server, found) };
     let Ok(message) = guest::message(arrival.client, parts, found, &server.token) else {
         return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be written as a message");
     };
@@ -57,9 +66,9 @@ async fn ask(server: &Server, arrival: &Arrival, parts: &Parts, found: &Match<'_
     let blob = Some(Blob::new(None, bytes));
     let id = server.handle.new_request();
     let answer = server.handle.request_as(id, target, Content::body(message), blob, wait, SendAs::Module).await;
-    drop(held);
+    drop((held, place));
     let mut response = match answer {
-        Ok(answer) => read_answer(answer),
+        Ok(answer) => compressed(read_answer(answer), &parts.method, &parts.headers, &server.compressor).await,
         Err(CallError::NoSuchProcess) => gone(server, found),
         Err(error) => failed(found, error),
     };
@@ -69,9 +78,22 @@ async fn ask(server: &Server, arrival: &Arrival, parts: &Parts, found: &Match<'_
     response
 }
 
-fn failed(found: &Match<'_>, error: CallError) -> Response<Whole> {
+fn too_many(server: &Server, found: &Match<'_>) -> Response<Whole> {
+    let process = found.route.owner.process();
+    server.handle.kernel().hit(process, Limit::ProcessRequests);
+    let max = server.settings.process_requests_max;
+    let error = format!("`{process}` has {max} requests to answer already, try again");
+    try_later(StatusCode::TOO_MANY_REQUESTS, error)
+}
+
+/// Why the process was not reached.
+pub(crate) fn failed(found: &Match<'_>, error: CallError) -> Response<Whole> {
     let process = found.route.owner.process();
     let (status, reason) = match error {
+        CallError::MailboxFull | CallError::TooManyOutstanding => {
+            let error = format!("`{process}` is behind with its work, try again");
+            return try_later(StatusCode::SERVICE_UNAVAILABLE, error);
+        }
         CallError::NoSuchProcess => return unbound(),
         CallError::NotAllowed => (
             StatusCode::FORBIDDEN,
@@ -80,11 +102,8 @@ fn failed(found: &Match<'_>, error: CallError) -> Response<Whole> {
                  the messaging capability, or be public"
             ),
         ),
-        CallError::MailboxFull | CallError::TooManyOutstanding => {
-            (StatusCode::SERVICE_UNAVAILABLE, format!("`{process}` is behind with its work, try again"))
-        }
         CallError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
-        CallError::Timeout => (StatusCode::REQUEST_TIMEOUT, format!("`{process}` did not answer in time")),
+        CallError::Timeout => (StatusCode::GATEWAY_TIMEOUT, format!("`{process}` did not answer in time")),
         CallError::Offline => (StatusCode::BAD_GATEWAY, error.to_string()),
     };
     refuse(status, reason)

@@ -19,17 +19,20 @@
 //! | `auth` | who else is let in: passwords, sessions, subdomains |
 //! | `tls` | certificates, and connections with TLS |
 //! | `body` | bodies in and out, with their bounds |
+//! | `content` | answers given in advance, parts of them, compression |
 //! | `refusal` | answers that the server gives in its own name |
 //! | `incoming` | a request for a process, there and back |
 //! | `guest` | an HTTP request and answer in the shape processes know |
 //! | `rpc` | the endpoint for tools |
 //! | `prometheus` | the node's counters, for programs that collect them |
 //! | `serve` | connections |
+//! | `socket` | WebSockets |
 //! | `under_way` | what one connection is busy with |
 
 mod access;
 mod auth;
 mod body;
+mod content;
 mod guest;
 mod incoming;
 mod module;
@@ -40,6 +43,7 @@ mod routes;
 mod rpc;
 mod serve;
 mod settings;
+mod socket;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -1,4 +1,4 @@
-//! Binding and unbinding paths by message.
+//! What processes ask of the server by message: binding and unbinding paths, and writing to their WebSockets.
 
 use std::sync::Arc;
 
@@ -7,12 +7,20 @@ use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
 use wharf_types::Failure;
 use wharf_types::http_server::{HttpServerAction, HttpServerError, HttpServerReply};
 
-use crate::body::Cached;
+use crate::content::{Cached, Compressor};
 use crate::routes::{Audience, Binding, Origin, Routes, Serves};
+use crate::socket::{ForExtension, Sockets};
 
 /// `http-server:distro:sys`.
 pub struct HttpModule {
-    routes: Arc<Routes>,
+    /// Paths at which processes answer.
+    pub(crate) routes: Arc<Routes>,
+    /// Paths at which they take WebSockets.
+    pub(crate) socket_routes: Arc<Routes>,
+    /// The open ones.
+    pub(crate) sockets: Arc<Sockets>,
+    /// For answers that are given in advance.
+    pub(crate) compressor: Compressor,
 }
 
 /// Whether the blob is the answer.
@@ -28,36 +36,53 @@ impl Cache {
 }
 
 impl HttpModule {
-    pub(crate) fn new(routes: Arc<Routes>) -> Self {
-        Self { routes }
-    }
-
-    fn bind(
+    async fn bind_http(
         &self,
         caller: &Caller,
         path: &str,
-        audience: Audience,
-        origin: Origin,
-        serves: Serves,
+        (audience, origin): (Audience, Origin),
+        cache: &Cache,
+        blob: Option<Blob>,
     ) -> Answer<HttpServerReply> {
-        // The id becomes a part of URLs.
-        if !caller.source().process().is_creatable() {
-            return Answer::Reply(Err(HttpServerError::InvalidSourceProcess));
+        match self.serves(cache, blob).await {
+            Ok(serves) => bind(&self.routes, caller, path, Binding { audience, origin, serves }),
+            Err(error) => Answer::Reply(Err(error)),
         }
-        let binding = Binding { audience, origin, serves };
-        match self.routes.bind(caller.source(), path, binding, |id| caller.kernel().is_alive(id)) {
-            Ok(()) => Answer::Reply(Ok(())),
-            // The protocol has no kind for a path that cannot be bound; the reason is in the metadata.
-            Err(error) => Answer::ReplyBecause(Err(HttpServerError::MalformedRequest), Failure::new(error)),
+    }
+
+    async fn serves(&self, cache: &Cache, blob: Option<Blob>) -> Result<Serves, HttpServerError> {
+        match (cache, blob) {
+            (Cache::Nothing, _) => Ok(Serves::Process),
+            (Cache::Blob, None) => Err(HttpServerError::NoBlob),
+            (Cache::Blob, Some(blob)) => Ok(Serves::Cached(Box::new(Cached::prepare(blob, &self.compressor).await))),
         }
+    }
+
+    fn bind_sockets(&self, caller: &Caller, path: &str, audience: Audience, serves: Serves) -> Answer<HttpServerReply> {
+        let origin = if matches!(serves, Serves::Extension) { Origin::ThisMachine } else { Origin::Anywhere };
+        bind(&self.socket_routes, caller, path, Binding { audience, origin, serves })
     }
 }
 
-fn serves(cache: &Cache, blob: Option<Blob>) -> Result<Serves, HttpServerError> {
-    match cache {
-        Cache::Nothing => Ok(Serves::Process),
-        Cache::Blob => blob.map(Cached::new).map(Serves::Cached).ok_or(HttpServerError::NoBlob),
+fn bind(routes: &Routes, caller: &Caller, path: &str, binding: Binding) -> Answer<HttpServerReply> {
+    // The id becomes a part of URLs.
+    if !caller.source().process().is_creatable() {
+        return Answer::Reply(Err(HttpServerError::InvalidSourceProcess));
     }
+    match routes.bind(caller.source(), path, binding, |id| caller.kernel().is_alive(id)) {
+        Ok(()) => Answer::Reply(Ok(())),
+        // The protocol has no kind for a path that cannot be bound; the reason is in the metadata.
+        Err(error) => Answer::ReplyBecause(Err(HttpServerError::MalformedRequest), Failure::new(error)),
+    }
+}
+
+fn audience(authenticated: bool) -> Audience {
+    if authenticated { Audience::Owner } else { Audience::Anyone }
+}
+
+/// Who is at the other end of the WebSockets of a path.
+fn far_end(extension: bool) -> Serves {
+    if extension { Serves::Extension } else { Serves::Process }
 }
 
 impl RuntimeModule for HttpModule {
@@ -68,24 +93,46 @@ impl RuntimeModule for HttpModule {
     const ACCESS: Access = Access::Capability;
 
     async fn handle(&self, caller: Caller, request: HttpServerAction, blob: Option<Blob>) -> Answer<HttpServerReply> {
-        let (path, audience, origin, cache) = match request {
-            HttpServerAction::Bind { path, authenticated, local_only, cache } => (
-                path,
-                if authenticated { Audience::Owner } else { Audience::Anyone },
-                if local_only { Origin::ThisMachine } else { Origin::Anywhere },
-                Cache::asked(cache),
-            ),
+        match request {
+            HttpServerAction::Bind { path, authenticated, local_only, cache } => {
+                let origin = if local_only { Origin::ThisMachine } else { Origin::Anywhere };
+                self.bind_http(&caller, &path, (audience(authenticated), origin), &Cache::asked(cache), blob).await
+            }
             HttpServerAction::SecureBind { path, cache } => {
-                (path, Audience::OwnerApart, Origin::Anywhere, Cache::asked(cache))
+                self.bind_http(&caller, &path, (Audience::OwnerApart, Origin::Anywhere), &Cache::asked(cache), blob)
+                    .await
             }
             HttpServerAction::Unbind { path } => {
-                return self.bind(&caller, &path, Audience::Anyone, Origin::Anywhere, Serves::Nothing);
+                let binding = Binding { audience: Audience::Anyone, origin: Origin::Anywhere, serves: Serves::Nothing };
+                bind(&self.routes, &caller, &path, binding)
             }
-            _ => return Answer::Reply(Err(HttpServerError::MalformedRequest)),
-        };
-        match serves(&cache, blob) {
-            Ok(serves) => self.bind(&caller, &path, audience, origin, serves),
-            Err(error) => Answer::Reply(Err(error)),
+            HttpServerAction::WebSocketBind { path, authenticated, extension } => {
+                self.bind_sockets(&caller, &path, audience(authenticated), far_end(extension))
+            }
+            HttpServerAction::WebSocketSecureBind { path, extension } => {
+                self.bind_sockets(&caller, &path, Audience::OwnerApart, far_end(extension))
+            }
+            HttpServerAction::WebSocketUnbind { path } => {
+                self.bind_sockets(&caller, &path, Audience::Anyone, Serves::Nothing)
+            }
+            HttpServerAction::WebSocketPush { channel_id, message_type } => {
+                Answer::Reply(self.sockets.push(&caller, channel_id, message_type, blob).await)
+            }
+            HttpServerAction::WebSocketExtPushOutgoing { channel_id, message_type, desired_reply_type } => {
+                let sent = self.sockets.push_to_extension(&caller, channel_id, message_type, desired_reply_type, blob);
+                match sent.await {
+                    ForExtension::Sent => Answer::Later,
+                    ForExtension::Refused(error) => Answer::Reply(Err(error)),
+                    ForExtension::Because(why) => Answer::ReplyBecause(Err(HttpServerError::MalformedRequest), why),
+                }
+            }
+            HttpServerAction::WebSocketClose(channel_id) => {
+                self.sockets.end(&caller, channel_id);
+                Answer::Reply(Ok(()))
+            }
+            HttpServerAction::WebSocketOpen { .. } | HttpServerAction::WebSocketExtPushData { .. } => {
+                Answer::Reply(Err(HttpServerError::MalformedRequest))
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the server itself puts into answers: a status and a reason, and the id of a request.
 
-use hyper::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use wharf_kernel::public_id::PublicId;
@@ -22,6 +22,13 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Whole
 /// `{"error":"…"}` with a status.
 pub(crate) fn refuse(status: StatusCode, error: impl std::fmt::Display) -> Response<Whole> {
     json(status, &wharf_types::Failure::new(error))
+}
+
+/// [`refuse`] for what will pass, and when to try again.
+pub(crate) fn try_later(status: StatusCode, error: impl std::fmt::Display) -> Response<Whole> {
+    let mut response = refuse(status, error);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// Tells the owner the id under which a request stands in the log and in traces. Only for requests that showed the

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use matchit::Router;
+use tokio::sync::Semaphore;
 use wharf_types::{Address, ProcessId};
 
-use crate::body::Cached;
+use crate::content::Cached;
 use crate::pattern::{self, Pattern, PatternError, Reach};
 use crate::settings::HttpSettings;
 
@@ -84,7 +85,9 @@ pub(crate) enum Serves {
     /// The process.
     Process,
     /// These bytes for GET and HEAD, the process for everything else.
-    Cached(Cached),
+    Cached(Box<Cached>),
+    /// For WebSockets: a program on this machine that speaks for the process.
+    Extension,
     /// Nothing: it was unbound.
     Nothing,
 }
@@ -109,6 +112,8 @@ pub(crate) struct Route {
     pub(crate) bound_path: String,
     /// What it asked for.
     pub(crate) binding: Binding,
+    /// Places for requests that the process has not answered yet, the same for all its paths.
+    pub(crate) places: Arc<Semaphore>,
     pattern: Pattern,
 }
 
@@ -116,7 +121,7 @@ impl Route {
     fn cached_bytes(&self) -> usize {
         match &self.binding.serves {
             Serves::Cached(cached) => cached.len(),
-            Serves::Process | Serves::Nothing => 0,
+            Serves::Process | Serves::Extension | Serves::Nothing => 0,
         }
     }
 }
@@ -148,12 +153,14 @@ struct App {
     exact: Router<Arc<Route>>,
     below: Router<Arc<Route>>,
     cached_bytes: usize,
+    places: Arc<Semaphore>,
 }
 
 impl App {
-    fn new(owner: ProcessId, by_path: BTreeMap<String, Arc<Route>>) -> Result<Self, BindError> {
+    fn new(owner: ProcessId, places: Arc<Semaphore>, by_path: BTreeMap<String, Arc<Route>>) -> Result<Self, BindError> {
         let mut app = Self {
             owner,
+            places,
             root: by_path.get("").cloned(),
             exact: Router::new(),
             below: Router::new(),
@@ -221,12 +228,7 @@ impl Routes {
         let path = pattern::normal(path);
         let key = key_of(owner.process());
         let prefix = if &*key == SITE { String::new() } else { format!("/{key}") };
-        let route = Route {
-            owner: owner.clone(),
-            bound_path: format!("{prefix}{path}"),
-            pattern: Pattern::new(&path)?,
-            binding,
-        };
+        let (bound_path, pattern) = (format!("{prefix}{path}"), Pattern::new(&path)?);
 
         let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         let mut apps = Apps::clone(&self.current.load());
@@ -234,11 +236,16 @@ impl Routes {
             apps.retain(|_, app| is_alive(&app.owner));
         }
         let mut by_path = apps.get(&key).map(|app| app.by_path.clone()).unwrap_or_default();
+        let places = apps
+            .get(&key)
+            .map(|app| Arc::clone(&app.places))
+            .unwrap_or_else(|| Arc::new(Semaphore::new(settings.process_requests_max.min(Semaphore::MAX_PERMITS))));
+        let route = Route { owner: owner.clone(), bound_path, binding, places: Arc::clone(&places), pattern };
         by_path.insert(path.clone(), Arc::new(route));
         if by_path.len() > settings.paths_max {
             return Err(BindError::TooManyPaths { path, paths_max: settings.paths_max });
         }
-        let app = App::new(owner.process().clone(), by_path)?;
+        let app = App::new(owner.process().clone(), places, by_path)?;
         let too_much = |whose, bytes_max| BindError::TooMuchCached { path: path.clone(), whose, bytes_max };
         if app.cached_bytes > settings.cached_bytes_max {
             return Err(too_much("the process", settings.cached_bytes_max));
@@ -273,9 +280,7 @@ impl Routes {
     /// Under the id of a process that bound anything: its own best match, else its root. Everywhere else: the best
     /// match of the homepage, else what it bound for the first segment.
     pub(crate) fn find<'path>(&self, url_path: &'path str) -> Option<Match<'path>> {
-        let path = url_path.strip_suffix('/').unwrap_or(url_path);
-        let segment = path.strip_prefix('/').unwrap_or(path);
-        let segment = segment.find('/').and_then(|end| segment.get(..end)).unwrap_or(segment);
+        let (path, segment) = split(url_path);
         let apps = self.current.load();
         if let Some(app) = apps.get(segment).filter(|_| !segment.is_empty()) {
             let below = path.get(1 + segment.len()..).unwrap_or_default();
@@ -284,6 +289,23 @@ impl Routes {
         let site = apps.get(SITE)?;
         site.find(path).or_else(|| site.find(path.get(..=segment.len())?))
     }
+
+    /// The route that matches all of a URL path; no root stands in for what is below it.
+    pub(crate) fn find_exact<'path>(&self, url_path: &'path str) -> Option<Match<'path>> {
+        let (path, segment) = split(url_path);
+        let apps = self.current.load();
+        match apps.get(segment).filter(|_| !segment.is_empty()) {
+            Some(app) => app.find(path.get(1 + segment.len()..).unwrap_or_default()),
+            None => apps.get(SITE)?.find(path),
+        }
+    }
+}
+
+/// A path without its last slash, and its first segment.
+fn split(url_path: &str) -> (&str, &str) {
+    let path = url_path.strip_suffix('/').unwrap_or(url_path);
+    let segment = path.strip_prefix('/').unwrap_or(path);
+    (path, segment.find('/').and_then(|end| segment.get(..end)).unwrap_or(segment))
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use wharf_kernel::envelope::Blob;
-
 use super::*;
 
 const ALIVE: fn(&ProcessId) -> bool = |_| true;
@@ -29,7 +27,7 @@ fn bind(routes: &Routes, id: &str, path: &str) {
 }
 
 fn cached(bytes: usize) -> Binding {
-    binding(Serves::Cached(Cached::new(Blob::new(None, vec![0; bytes]))))
+    binding(Serves::Cached(Box::new(Cached::plain(vec![0; bytes]))))
 }
 
 fn bound_path(routes: &Routes, path: &str) -> Option<String> {

@@ -25,10 +25,12 @@ use wharf_types::rpc::RPC_PATH;
 use crate::access::ControlToken;
 use crate::auth::{self, Arrival, Gate, Scheme};
 use crate::body::{Budget, Whole};
+use crate::content::Compressor;
 use crate::module::HttpModule;
 use crate::refusal::refuse;
 use crate::routes::Routes;
 use crate::settings::HttpSettings;
+use crate::socket::Sockets;
 use crate::tls::{Begun, Tls};
 use crate::under_way::{Counted, Spawn, UnderWay};
 use crate::{incoming, prometheus, rpc};
@@ -64,23 +66,44 @@ pub struct Listening {
 /// The web server before it serves.
 pub struct HttpServer {
     routes: Arc<Routes>,
+    /// Paths at which processes take WebSockets.
+    socket_routes: Arc<Routes>,
+    sockets: Arc<Sockets>,
+    compressor: Compressor,
     settings: HttpSettings,
 }
 
 impl HttpServer {
     /// A server without any bound path.
     pub fn new(settings: HttpSettings) -> Self {
-        Self { routes: Arc::new(Routes::new(settings.clone())), settings }
+        let routes = || Arc::new(Routes::new(settings.clone()));
+        Self {
+            routes: routes(),
+            socket_routes: routes(),
+            sockets: Sockets::new(settings.clone()),
+            compressor: Compressor::new(&settings),
+            settings,
+        }
     }
 
     /// The module through which processes bind paths of this server.
     pub fn module(&self) -> HttpModule {
-        HttpModule::new(Arc::clone(&self.routes))
+        HttpModule {
+            routes: Arc::clone(&self.routes),
+            socket_routes: Arc::clone(&self.socket_routes),
+            sockets: Arc::clone(&self.sockets),
+            compressor: self.compressor.clone(),
+        }
     }
 
     #[cfg(test)]
     pub(crate) fn routes(&self) -> Arc<Routes> {
         Arc::clone(&self.routes)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sockets(&self) -> Arc<Sockets> {
+        Arc::clone(&self.sockets)
     }
 
     /// Serves until `stop`, then lets what is under way end, for a while. `handle` is that of the started
@@ -93,30 +116,35 @@ impl HttpServer {
             CounterFamily::new("http_requests", "HTTP requests by the class of their status", "class", &CLASSES);
         let requests = Arc::new(requests);
         handle.show_counters(Arc::clone(&requests));
+        let sockets = self.sockets;
+        let abort = sockets.abort().clone();
         let connections = TaskTracker::new();
         if let Some(tls) = &tls {
             connections.spawn(tls.clone().watch(stop.clone()));
         }
         let server = Arc::new(Server {
             routes: self.routes,
+            socket_routes: self.socket_routes,
+            sockets: Arc::clone(&sockets),
             settings: self.settings,
             handle,
             token: gate.token.clone(),
             gate,
             budget,
+            compressor: self.compressor,
             requests,
             tls,
             tasks: connections.clone(),
         });
-        let abort = CancellationToken::new();
         // Also when this future is dropped, no connection outlives it.
         let _abort_at_end = abort.clone().drop_guard();
         accept(&server, listener, &connections, &Ends { stop, abort: abort.clone() }).await;
         connections.close();
-        if tokio::time::timeout(stop_wait, connections.wait()).await.is_err() {
+        let ended = async { tokio::join!(connections.wait(), sockets.close()) };
+        if tokio::time::timeout(stop_wait, ended).await.is_err() {
             tracing::info!(connections = connections.len(), "ending connections that are still busy");
             abort.cancel();
-            connections.wait().await;
+            tokio::join!(connections.wait(), sockets.close());
         }
     }
 }
@@ -124,11 +152,14 @@ impl HttpServer {
 /// What every request needs.
 pub(crate) struct Server {
     pub(crate) routes: Arc<Routes>,
+    pub(crate) socket_routes: Arc<Routes>,
+    pub(crate) sockets: Arc<Sockets>,
     pub(crate) settings: HttpSettings,
     pub(crate) handle: ModuleHandle,
     pub(crate) token: ControlToken,
     pub(crate) gate: Gate,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) compressor: Compressor,
     requests: Arc<CounterFamily>,
     tls: Option<Tls>,
     /// All that connections do.

@@ -16,6 +16,8 @@ pub struct HttpSettings {
     pub local_connections_max: usize,
     /// How long a process may take to answer.
     pub answer_wait: Seconds,
+    /// Requests that one process has not answered yet.
+    pub process_requests_max: usize,
     /// Bytes in the body of a request for a process. The kernel's bound on blobs holds besides.
     pub body_bytes_max: usize,
     /// Bytes in the body of an RPC call, where a blob is base64.
@@ -48,6 +50,36 @@ pub struct HttpSettings {
     pub cached_bytes_max: usize,
     /// Bytes of cached answers of all processes.
     pub node_cached_bytes_max: usize,
+    /// Bytes of an answer that is compressed; a larger one is sent as it is.
+    pub compressed_bytes_max: usize,
+    /// Answers that are compressed at the same time; others are sent as they are.
+    pub compressions_max: usize,
+    /// Open WebSockets.
+    pub sockets_max: usize,
+    /// Open WebSockets of one process.
+    pub process_sockets_max: usize,
+    /// Bytes in one message of a client. The kernel's bound on blobs holds besides.
+    pub socket_message_bytes_max: usize,
+    /// Frames that wait for one client.
+    pub socket_queue_frames_max: usize,
+    /// Bytes that wait for one client. One frame always fits.
+    pub socket_queue_bytes_max: usize,
+    /// Bytes that wait for all clients.
+    pub sockets_bytes_max: usize,
+    /// How long nothing may come from a client before it is asked whether it is there.
+    #[serde(deserialize_with = "seconds")]
+    pub socket_ping_every: Duration,
+    /// How long it may take to say so.
+    #[serde(deserialize_with = "seconds")]
+    pub socket_pong_wait: Duration,
+    /// How long a client may read nothing while something is to be sent.
+    #[serde(deserialize_with = "seconds")]
+    pub socket_write_wait: Duration,
+    /// How long a client may take to answer a close.
+    #[serde(deserialize_with = "seconds")]
+    pub socket_close_wait: Duration,
+    /// Requests that one extension has not answered yet.
+    pub extension_requests_max: usize,
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -60,6 +92,7 @@ impl Default for HttpSettings {
             connections_max: 1_024,
             local_connections_max: 64,
             answer_wait: Seconds(15),
+            process_requests_max: 512,
             body_bytes_max: 16 << 20,
             rpc_body_bytes_max: 128 << 20,
             rpc_reply_blob_bytes_max: 64 << 20,
@@ -74,6 +107,19 @@ impl Default for HttpSettings {
             path_bytes_max: 2_048,
             cached_bytes_max: 64 << 20,
             node_cached_bytes_max: 1 << 30,
+            compressed_bytes_max: 8 << 20,
+            compressions_max: 2,
+            sockets_max: 16_384,
+            process_sockets_max: 4_096,
+            socket_message_bytes_max: 4 << 20,
+            socket_queue_frames_max: 1_024,
+            socket_queue_bytes_max: 8 << 20,
+            sockets_bytes_max: 256 << 20,
+            socket_ping_every: Duration::from_secs(30),
+            socket_pong_wait: Duration::from_secs(30),
+            socket_write_wait: Duration::from_secs(30),
+            socket_close_wait: Duration::from_secs(5),
+            extension_requests_max: 1_024,
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::census::Census;
 use crate::counters::Counted;
 use crate::doubt::Doubts;
 use crate::ended::Ended;
-use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Rsvp, Seconds};
+use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, ReplyPath, Rsvp, Seconds};
 use crate::launcher::Launcher;
 use crate::limit_hits::{Limit, LimitHits};
 use crate::limits::Limits;
@@ -391,6 +391,59 @@ impl Kernel {
             reply: from.reply_path(),
         });
         self.push(from, &to, envelope)
+    }
+
+    /// The present life of a process or module.
+    pub(crate) fn life_of(&self, address: &Address) -> Option<ReplyPath> {
+        let ours = address.node() == self.node() || address.node().as_str() == NodeName::OUR;
+        self.find(address.process()).filter(|_| ours).map(|process| process.reply_path())
+    }
+
+    /// Sends a request that wants no response to one life of a process, and waits until there is room in its mailbox.
+    /// [`CallError::NoSuchProcess`] when that life is over: no successor gets it.
+    pub(crate) async fn tell_life(
+        &self,
+        ask: Ask<'_>,
+        life: &ReplyPath,
+        content: Content,
+        blob: Option<Blob>,
+    ) -> Result<(), CallError> {
+        let told = self.tell_life_unseen(&ask, life, content, blob).await;
+        if let Err(error) = told {
+            ask.from.request_failed(ask.target, ask.id, error.into());
+        }
+        told
+    }
+
+    async fn tell_life_unseen(
+        &self,
+        ask: &Ask<'_>,
+        life: &ReplyPath,
+        content: Content,
+        blob: Option<Blob>,
+    ) -> Result<(), CallError> {
+        let Ask { from, target, send_as, id } = *ask;
+        let kind = Kind::Request(None);
+        let mut envelope = Box::new(Envelope { id, kind, content, blob, rsvp: Rsvp::Nobody, reply: from.reply_path() });
+        self.check_size(from, &envelope)?;
+        let (bytes, weight, mailbox) = (envelope.bytes(), envelope.weight(), life.mailbox());
+        from.trace_out(target, &envelope);
+        loop {
+            // Asked anew after each wait: the right to send may have been revoked meanwhile.
+            let to = self.callee(from, target, send_as)?;
+            match mailbox.push_request(envelope) {
+                Ok(()) => {
+                    from.counters.sent(Counted::ByOthers, bytes);
+                    return Ok(());
+                }
+                Err(Refused::Full(back)) => {
+                    to.hit(mailbox.full_of());
+                    mailbox.wait_for_room(weight).await;
+                    envelope = back;
+                }
+                Err(refused) => return Err(refused.into()),
+            }
+        }
     }
 
     /// Puts a request into a mailbox that has room; nothing waits here.

@@ -86,6 +86,12 @@ limits! {
     Scheduled = "scheduled_max",
     /// What a scheduled timer was to send was too large.
     ScheduledBodyBytes = "scheduled_body_bytes_max",
+    /// A process was asked for too much by HTTP at the same time.
+    ProcessRequests = "process_requests_max",
+    /// A process had too many WebSockets open.
+    ProcessSockets = "process_sockets_max",
+    /// A WebSocket's other end did not read what a process sent it.
+    SocketQueue = "socket_queue_bytes_max",
     /// A process had too many requests of the HTTP client under way.
     ClientProcessRequests = "client_process_requests_max",
     /// All processes together had.

@@ -12,7 +12,7 @@ use wharf_types::events::Happening;
 use wharf_types::{Address, NodeName, ProcessId};
 
 use crate::counters::Counted;
-use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Payload, Seconds};
+use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Payload, ReplyPath, Seconds};
 use crate::kernel::{Ask, CallError, Kernel, SendAs};
 use crate::limit_hits::Limit;
 use crate::mailbox::Mailbox;
@@ -110,6 +110,24 @@ impl ModuleHandle {
         send_as: SendAs,
     ) -> Result<(), CallError> {
         self.kernel.tell(Ask { from: &self.process, target, send_as, id }, content, blob)
+    }
+
+    /// The present life of a process.
+    pub fn life_of(&self, address: &Address) -> Option<ReplyPath> {
+        self.kernel.life_of(address)
+    }
+
+    /// Sends a request that wants no response to one life of a process. While its mailbox is full, this waits; it ends
+    /// with that life at the latest, and then with [`CallError::NoSuchProcess`].
+    pub async fn tell_life(
+        &self,
+        life: &ReplyPath,
+        content: Content,
+        blob: Option<Blob>,
+        send_as: SendAs,
+    ) -> Result<(), CallError> {
+        let ask = Ask { from: &self.process, target: life.address(), send_as, id: self.new_request() };
+        self.kernel.tell_life(ask, life, content, blob).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::http_server::{HttpResponse, WsMessageType};
+use crate::http_server::WsMessageType;
 
 /// A request to the HTTP client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,9 +54,18 @@ pub type HttpClientReply = Result<HttpClientResponse, HttpClientError>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HttpClientResponse {
     /// Status and headers, names Like-This; the body is the blob.
-    Http(HttpResponse),
+    Http(IncomingHttpResponse),
     /// The socket is open, the frame is sent, or the socket is closed.
     WebSocketAck,
+}
+
+/// The head of an answer from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncomingHttpResponse {
+    /// Status code.
+    pub status: u16,
+    /// Headers, names Like-This; of a repeated one the last value.
+    pub headers: BTreeMap<String, String>,
 }
 
 /// Why the HTTP client refused or failed.

@@ -182,6 +182,47 @@ pub struct IncomingHttpRequest {
 pub struct HttpResponse {
     /// Status code.
     pub status: u16,
-    /// Headers.
-    pub headers: BTreeMap<String, String>,
+    /// Headers. Of several spellings of one name the last counts.
+    pub headers: BTreeMap<String, HeaderValues>,
+}
+
+/// What a header of an answer carries: one text, as in Kinode, or a list of texts, which is an addition of ours: a
+/// header for each, so that several cookies can be set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum HeaderValues {
+    /// One.
+    One(String),
+    /// Several, in order.
+    Many(Vec<String>),
+}
+
+impl HeaderValues {
+    /// The first.
+    pub fn first(&self) -> Option<&str> {
+        match self {
+            Self::One(value) => Some(value),
+            Self::Many(values) => values.first().map(String::as_str),
+        }
+    }
+
+    /// Adds another.
+    pub fn push(&mut self, value: String) {
+        match self {
+            Self::One(first) => *self = Self::Many(vec![std::mem::take(first), value]),
+            Self::Many(values) => values.push(value),
+        }
+    }
+}
+
+impl From<&str> for HeaderValues {
+    fn from(value: &str) -> Self {
+        Self::One(value.to_owned())
+    }
+}
+
+impl From<Vec<String>> for HeaderValues {
+    fn from(values: Vec<String>) -> Self {
+        Self::Many(values)
+    }
 }

@@ -49,7 +49,7 @@ async fn world_with(change: impl FnOnce(&mut GateParts)) -> World {
     world
 }
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     world_with(|_| ()).await
 }
 
@@ -63,7 +63,7 @@ fn cookie(reply: &Reply) -> String {
     reply.headers["set-cookie"].split(';').next().unwrap().to_owned()
 }
 
-async fn log_in(world: &World) -> String {
+pub(super) async fn log_in(world: &World) -> String {
     let reply = try_password(world, PASSWORD, &[]).await;
     assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
     cookie(&reply)

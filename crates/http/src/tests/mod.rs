@@ -8,9 +8,13 @@
     reason = "a failed unwrap fails the test"
 )]
 
+mod client;
+mod conformance;
+mod content;
 mod endpoint;
 mod login;
 mod paths;
 mod process;
+mod sockets;
 mod tls;
 mod world;

@@ -7,7 +7,7 @@ use wharf_kernel::envelope::{Blob, Seconds};
 
 use super::world::{TOKEN, World};
 use crate::HttpSettings;
-use crate::body::Cached;
+use crate::content::Cached;
 use crate::routes::{Audience, Binding, Origin, Serves};
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn unbound_paths_and_paths_of_the_dead_are_not_found() {
     assert!(reply.json()["error"].is_string());
     assert_eq!(world.ask("GET", "/", &[]).await.status, 404);
 
-    let cached = Serves::Cached(Cached::new(Blob::new(None, b"stale".to_vec())));
+    let cached = Serves::Cached(Box::new(Cached::plain(b"stale".to_vec())));
     for (id, serves) in [("ghost:x:y", Serves::Process), ("spirit:x:y", cached)] {
         let binding = Binding { audience: Audience::Anyone, origin: Origin::Anywhere, serves };
         let path = format!("/{id}");
@@ -149,7 +149,7 @@ async fn a_process_that_does_not_answer_well_is_an_error() {
     let world = World::new(HttpSettings { answer_wait: Seconds(0), ..Default::default() }).await;
     world.bind("/").await;
     let silent = world.ask("GET", "/web:distro:sys/silent", &[]).await;
-    assert_eq!(silent.status, 408, "{silent:?}");
+    assert_eq!(silent.status, 504, "{silent:?}");
     let world = World::new(HttpSettings::default()).await;
     world.bind("/").await;
     assert_eq!(world.ask("GET", "/web:distro:sys/nonsense", &[]).await.status, 500);
@@ -177,8 +177,8 @@ async fn bodies_over_the_limit_are_refused() {
 async fn actions_that_are_not_understood_are_malformed() {
     let world = World::new(HttpSettings::default()).await;
     for action in [
-        json!({"WebSocketBind": {"path": "/", "authenticated": true, "extension": false}}),
-        json!({"WebSocketClose": 1}),
+        json!({"WebSocketBind": {"path": "/", "authenticated": true}}),
+        json!({"WebSocketClose": "1"}),
         json!("nonsense"),
     ] {
         assert_eq!(world.act(action, None).await.0, r#"{"Err":"MalformedRequest"}"#);

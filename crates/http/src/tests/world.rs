@@ -9,6 +9,8 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wharf_kernel::capability::Authority;
@@ -18,9 +20,10 @@ use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
 use wharf_kernel::{Kernel, Limits, ModuleHandle, Parts, SendAs};
 use wharf_types::{Address, ProcessId};
 
-use super::process::Web;
+use super::process::{Told, Web};
 use crate::auth::InMemory;
 use crate::routes::Routes;
+use crate::socket::Sockets;
 use crate::{ControlToken, Gate, GateParts, HttpServer, HttpSettings, Listening, LoginSettings, Tls, Tools};
 
 pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -70,34 +73,54 @@ pub(super) struct World {
     pub(super) routes: Arc<Routes>,
     pub(super) stop: CancellationToken,
     pub(super) serving: JoinHandle<()>,
+    pub(super) sockets: Arc<Sockets>,
+    /// Closed to make the process wait.
+    pub(super) gate: Arc<Semaphore>,
     web: ModuleHandle,
     received: Arc<AtomicUsize>,
+    told: Mutex<UnboundedReceiver<Told>>,
 }
 
 impl World {
     pub(super) async fn new(settings: HttpSettings) -> Self {
-        Self::with(settings, gate(), None).await
+        Self::with_all(settings, Limits::default(), gate(), None).await
+    }
+
+    pub(super) async fn with_limits(settings: HttpSettings, limits: Limits) -> Self {
+        Self::with_all(settings, limits, gate(), None).await
     }
 
     pub(super) async fn with(settings: HttpSettings, gate: GateParts, tls: Option<Tls>) -> Self {
+        Self::with_all(settings, Limits::default(), gate, tls).await
+    }
+
+    async fn with_all(settings: HttpSettings, limits: Limits, door: GateParts, tls: Option<Tls>) -> Self {
         let stop = CancellationToken::new();
         let kernel = Kernel::new(Parts {
             node: "a.os".parse().unwrap(),
             authority: Authority::from_seed(&[1; 32]).unwrap(),
-            limits: Limits::default().into(),
+            limits: limits.into(),
             persistence: Arc::new(Nothing),
             launcher: Arc::new(Nothing),
             stop: stop.child_token(),
         });
         let server = HttpServer::new(settings);
-        let routes = server.routes();
+        let (routes, sockets) = (server.routes(), server.sockets());
+        let (tell, told) = unbounded_channel();
+        let gate = Arc::new(Semaphore::new(1_000));
         let handle = kernel.start_module(server.module());
         let received = Arc::new(AtomicUsize::new(0));
-        let web = kernel.start_module(Web { received: Arc::clone(&received) });
+        let web = kernel.start_module(Web { received: Arc::clone(&received), told: tell, gate: Arc::clone(&gate) });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = server.serve(Listening { listener, tls }, handle, Gate::open(gate).unwrap(), stop.clone());
-        Self { address, routes, serving: tokio::spawn(serving), stop, web, received }
+        let serving = server.serve(Listening { listener, tls }, handle, Gate::open(door).unwrap(), stop.clone());
+        let serving = tokio::spawn(serving);
+        Self { address, routes, serving, stop, sockets, gate, web, received, told: Mutex::new(told) }
+    }
+
+    /// What the process is told next of its WebSockets.
+    pub(super) async fn told(&self) -> Told {
+        self.told.lock().await.recv().await.unwrap()
     }
 
     /// Messages that reached the process.
@@ -163,6 +186,8 @@ impl World {
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: BTreeMap<String, String>,
+    /// The same, with those that come several times.
+    pub(super) all: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }
 
@@ -173,8 +198,8 @@ impl Reply {
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.map(|line| line.split_once(": ").unwrap());
-        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-        Self { status, headers, body: bytes[end + 4..].to_vec() }
+        let all: Vec<_> = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        Self { status, headers: all.iter().cloned().collect(), all, body: bytes[end + 4..].to_vec() }
     }
 
     pub(super) fn json(&self) -> Value {

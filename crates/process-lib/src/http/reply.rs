@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use wharf_types::LazyLoadBlob;
-use wharf_types::http_server::HttpResponse;
+use wharf_types::http_server::{HeaderValues, HttpResponse};
 
 use crate::response::Response;
 
@@ -21,7 +21,7 @@ use crate::response::Response;
 #[must_use = "a reply does nothing until it is sent"]
 pub struct Reply {
     status: u16,
-    headers: BTreeMap<String, String>,
+    headers: BTreeMap<String, HeaderValues>,
     body: Vec<u8>,
 }
 
@@ -62,7 +62,23 @@ impl Reply {
 
     /// A header. Given twice, the later value counts.
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers.insert(name.to_owned(), value.into());
+        self.headers.insert(name.to_owned(), HeaderValues::One(value.into()));
+        self
+    }
+
+    /// One more value of a header that may come several times, as `Set-Cookie` does.
+    ///
+    /// ```
+    /// use wharf_process_lib::http::Reply;
+    ///
+    /// let reply = Reply::text("hello").add_header("Set-Cookie", "a=1").add_header("Set-Cookie", "b=2");
+    /// assert_eq!(reply.header_value("Set-Cookie"), Some("a=1"));
+    /// ```
+    pub fn add_header(mut self, name: &str, value: impl Into<String>) -> Self {
+        match self.headers.get_mut(name) {
+            Some(values) => values.push(value.into()),
+            None => return self.header(name, value),
+        }
         self
     }
 
@@ -71,9 +87,9 @@ impl Reply {
         self.status
     }
 
-    /// The value of a header, whose name is written as it was given.
+    /// The first value of a header, whose name is written as it was given.
     pub fn header_value(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
+        self.headers.get(name)?.first()
     }
 
     /// Its body.

@@ -8,7 +8,9 @@ mod vfs_tour;
 
 use std::collections::HashMap;
 
-use kinode_process_lib::http::server::{HttpBindingConfig, HttpResponse, HttpServer, HttpServerRequest};
+use kinode_process_lib::http::server::{
+    send_ws_push, HttpBindingConfig, HttpResponse, HttpServer, HttpServerRequest, WsBindingConfig, WsMessageType,
+};
 use kinode_process_lib::http::StatusCode;
 use kinode_process_lib::{
     await_message, call_init, get_blob, get_typed_state, println, set_state, timer, vfs, Address, LazyLoadBlob,
@@ -56,6 +58,8 @@ enum LibRequest {
     UseKv,
     /// Runs every function of the library's `sqlite`.
     UseSqlite,
+    /// How many WebSockets the library keeps, as text.
+    CountChannels,
     /// Uses every function of the library's `http::client` with a server at this `host:port`.
     UseHttpClient(String),
     /// Prints the text.
@@ -147,6 +151,10 @@ impl Process {
             LibRequest::UseKv => kv::run(&self.our.package_id()).map(|()| LibResponse::Ok)?,
             LibRequest::UseSqlite => sqlite::run(&self.our.package_id()).map(|()| LibResponse::Ok)?,
             LibRequest::UseHttpClient(server) => http_client::run(&server).map(|()| LibResponse::Ok)?,
+            LibRequest::CountChannels => {
+                let count: usize = self.http.get_ws_channels().values().map(|channels| channels.len()).sum();
+                LibResponse::Text(count.to_string())
+            }
             LibRequest::Print(text) => {
                 println!("{text}");
                 LibResponse::Ok
@@ -159,9 +167,11 @@ impl Process {
         })
     }
 
-    /// Tells the request back: method, path, query and body.
+    /// Tells an HTTP request back: method, path, query and body. What comes over one WebSocket goes to all; `close me`
+    /// goes to nobody, and is done.
     fn handle_http(&mut self, request: HttpServerRequest) {
         let body = get_blob().map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned()).unwrap_or_default();
+        let mut said = None;
         self.http.handle_request(
             request,
             |incoming| {
@@ -177,8 +187,17 @@ impl Process {
                     Some(LazyLoadBlob::new(Some("application/json"), seen.to_string().into_bytes())),
                 )
             },
-            |_channel, _kind, _blob| {},
+            |channel, kind, blob| said = Some((channel, kind, blob)),
         );
+        match said {
+            Some((channel, WsMessageType::Text, blob)) if blob.bytes == b"close me" => {
+                send_ws_push(channel, WsMessageType::Close, LazyLoadBlob::default());
+            }
+            Some((_, kind @ (WsMessageType::Text | WsMessageType::Binary), blob)) => {
+                self.http.ws_push_all_channels("/ws", kind, blob);
+            }
+            _ => {}
+        }
     }
 }
 
@@ -187,7 +206,12 @@ fn init(our: Address) {
     println!("begin");
     let mut http = HttpServer::new(5);
     let config = HttpBindingConfig::default().authenticated(false);
-    http.bind_http_path("/seen", config).expect("the path should be bound");
+    http.bind_http_path("/seen", config.clone()).expect("the path should be bound");
+    let note = b"given in advance".to_vec();
+    http.bind_http_static_path("/note", false, false, Some("text/plain".to_string()), note)
+        .expect("the static path should be bound");
+    http.serve_ui("ui", vec!["/"], config).expect("the files should be served");
+    http.bind_ws_path("/ws", WsBindingConfig::new(false, false, false)).expect("WebSockets should be taken");
     let state = get_typed_state(|bytes| serde_json::from_slice(bytes)).unwrap_or_default();
     let mut process = Process { our, http, state, note: None };
     loop {

@@ -1,0 +1,54 @@
+//! Compressing the answers of processes, which are sent once.
+
+use bytes::Bytes;
+use hyper::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, VARY,
+};
+use hyper::{Method, Response};
+
+use super::gzip::{Compressor, Effort, is_accepted};
+use crate::body::Whole;
+
+/// Compresses an answer where that is worth it, the client takes it, and the process has not said otherwise.
+pub(crate) async fn compressed(
+    response: Response<Whole>,
+    method: &Method,
+    asked: &HeaderMap,
+    compressor: &Compressor,
+) -> Response<Whole> {
+    let (mut parts, body) = response.into_parts();
+    if !may_be(&parts.headers, body.len(), compressor) {
+        return Response::from_parts(parts, body);
+    }
+    parts.headers.append(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
+    if *method == Method::HEAD || !is_accepted(asked) {
+        return Response::from_parts(parts, body);
+    }
+    let bytes = body.into_bytes();
+    match compressor.compress(bytes.clone(), Effort::Once).await {
+        Some(smaller) => {
+            parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            weaken_tag(&mut parts.headers);
+            Response::from_parts(parts, Whole::new(smaller))
+        }
+        None => Response::from_parts(parts, Whole::new(bytes)),
+    }
+}
+
+fn may_be(headers: &HeaderMap, len: usize, compressor: &Compressor) -> bool {
+    let mime = headers.get(CONTENT_TYPE).and_then(|mime| mime.to_str().ok()).unwrap_or_default();
+    let as_it_is = headers.get_all(CACHE_CONTROL).iter().any(|value| value.as_bytes().ends_with(b"no-transform"));
+    compressor.is_worth_it(mime, len)
+        && !as_it_is
+        && !headers.contains_key(CONTENT_ENCODING)
+        && !headers.contains_key(CONTENT_RANGE)
+}
+
+/// The process's tag stood for other bytes with the same meaning: that is a weak one.
+fn weaken_tag(headers: &mut HeaderMap) {
+    let Some(tag) = headers.get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/")) else { return };
+    let weak: Bytes = [b"W/", tag.as_bytes()].concat().into();
+    if let Ok(weak) = HeaderValue::from_maybe_shared(weak) {
+        headers.insert(ETAG, weak);
+    }
+}
