@@ -36,7 +36,8 @@ pub(crate) fn run(args: &Build, output: &mut Output) -> CliResult<()> {
         })),
         Format::Text => {
             let size = text::bytes(assembled.zip.len());
-            output.line(&format!("built {}: {processes} processes, {size}, {}", assembled.package, zip.display()))?;
+            let processes = if processes == 1 { "1 process".to_owned() } else { format!("{processes} processes") };
+            output.line(&format!("built {}: {processes}, {size}, {}", assembled.package, zip.display()))?;
             note(&format!("next: wharf install {}", zip.display()));
             Ok(())
         }
