@@ -1,6 +1,7 @@
 //! The guest that does what a test tells it: `tests/guests/prober` has the steps.
 
 use serde_json::{Value, json};
+use wharf_types::rpc::{RpcRefusal, RpcRefusalKind};
 use wharf_types::{Address, Capability};
 
 use crate::node::Node;
@@ -53,8 +54,13 @@ impl Node {
     /// Runs steps that come with a blob.
     pub fn run_with_blob(&self, prober: &str, steps: Value, blob: Option<&str>) -> Vec<Value> {
         let body = program(steps).to_string();
-        let reply = self.send(prober, &body, blob.map(str::as_bytes), 60);
-        let reply = reply.unwrap_or_else(|refusal| panic!("{prober} did not do {body}: {refusal:?}"));
+        // What a full mailbox refuses has not begun.
+        let reply = eventually("there is room in the prober's mailbox", || {
+            match self.send(prober, &body, blob.map(str::as_bytes), 60) {
+                Err(RpcRefusal { kind: RpcRefusalKind::MailboxFull, .. }) => None,
+                reply => Some(reply.unwrap_or_else(|refusal| panic!("{prober} did not do {body}: {refusal:?}"))),
+            }
+        });
         serde_json::from_slice(&reply.body).unwrap_or_else(|_| panic!("{prober} answered {}", reply.text()))
     }
 
