@@ -59,7 +59,10 @@ pub(crate) fn read(path: &Path) -> CliResult<Source> {
             .hint("give a zip, or a folder with `pkg/` and `metadata.json` in it")
     })?;
     match kind.is_dir().then(|| built(path)) {
-        Some(Some(zip)) => read_zip(&zip),
+        Some(Some(zip)) => {
+            note(&format!("taking {}, which was built of it", zip.display()));
+            read_zip(&zip)
+        }
         Some(None) => read_folder(path),
         None => read_zip(path),
     }

@@ -1,4 +1,4 @@
-//! What was said, room by room, within bounds.
+//! What was said, room by room, within bounds: all of it is saved with each line, and is some megabytes at most.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 /// Lines that a room remembers.
 const LINES_MAX: usize = 100;
 /// Rooms that are remembered; the one in which nothing was said for longest is forgotten.
-const ROOMS_MAX: usize = 100;
+const ROOMS_MAX: usize = 20;
 /// Characters of the name of a person or a room.
 const NAME_CHARS_MAX: usize = 40;
 /// Characters of a line.
-const TEXT_CHARS_MAX: usize = 2_000;
+const TEXT_CHARS_MAX: usize = 1_000;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,5 +90,16 @@ mod tests {
         assert_eq!((line.name.as_str(), line.text.len()), ("somebody", TEXT_CHARS_MAX));
         assert_eq!(talk.say("hall", "ann", " \n "), None);
         assert_eq!(talk.say("", "ann", "x"), None);
+    }
+
+    #[test]
+    fn all_of_it_can_be_saved() {
+        let mut talk = Talk::default();
+        for n in 0..(ROOMS_MAX + 1) * LINES_MAX {
+            // What JSON makes longest.
+            talk.say(&format!("room {}", n / LINES_MAX), "ann", &"x\u{1}".repeat(TEXT_CHARS_MAX / 2)).unwrap();
+        }
+        let bytes = serde_json::to_vec(&talk).unwrap().len();
+        assert!(bytes < 16 << 20, "{bytes}");
     }
 }

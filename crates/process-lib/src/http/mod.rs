@@ -101,12 +101,15 @@ pub struct HttpRequest {
 impl HttpRequest {
     /// Reads a message from the HTTP server of this node; `None` for every other message.
     pub fn read(message: &Message) -> Option<Self> {
-        if !matches!(message, Message::Request { .. }) || !message.is_from(&ProcessId::system("http-server")) {
-            return None;
+        match sent_by_server(message)? {
+            HttpServerRequest::Http(incoming) => Some(Self::of(incoming)),
+            _ => None,
         }
-        let HttpServerRequest::Http(incoming) = message.json().ok()? else { return None };
+    }
+
+    fn of(incoming: IncomingHttpRequest) -> Self {
         let wit::ProcessId { process_name, package_name, publisher_node } = wit::our().process;
-        Some(Self::new(incoming, &format!("/{process_name}:{package_name}:{publisher_node}")))
+        Self::new(incoming, &format!("/{process_name}:{package_name}:{publisher_node}"))
     }
 
     fn new(incoming: IncomingHttpRequest, prefix: &str) -> Self {
@@ -130,6 +133,12 @@ impl HttpRequest {
         let refuse = |error| Reply::text(format!("the body is not what was expected: {error}\n")).with_status(400);
         serde_json::from_slice(&self.body()).map_err(refuse)
     }
+}
+
+/// What the HTTP server of this node sent, if it is from there.
+fn sent_by_server(message: &Message) -> Option<HttpServerRequest> {
+    let is_request = matches!(message, Message::Request { .. }) && message.is_from(&ProcessId::system("http-server"));
+    if is_request { message.json().ok() } else { None }
 }
 
 /// The path of `http://host/path`.

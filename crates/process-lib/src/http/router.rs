@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Access, Error, HttpRequest, Reply, SocketEvent, bind, bind_socket};
+use wharf_types::http_server::HttpServerRequest;
+
+use super::socket::bytes_of;
+use super::{Access, Error, HttpRequest, Reply, SocketEvent, bind, bind_socket, sent_by_server};
 use crate::message::{Message, await_message};
 
 type Handler<S> = Box<dyn FnMut(&mut S, &HttpRequest) -> Reply>;
@@ -152,13 +155,20 @@ impl<S> Router<S> {
 
     /// Handles one message.
     pub fn handle(&mut self, message: Message) {
-        if let Some(request) = HttpRequest::read(&message) {
-            return self.answer(&request).send();
-        }
-        match (SocketEvent::read(&message), &mut self.on_socket, &mut self.on_message) {
-            (Some(event), Some(handler), _) => handler(&mut self.state, event),
-            (None, _, Some(handler)) => handler(&mut self.state, message),
-            _ => {}
+        match sent_by_server(&message) {
+            Some(HttpServerRequest::Http(incoming)) => self.answer(&HttpRequest::of(incoming)).send(),
+            Some(event) => {
+                if let (Some(event), Some(handler)) =
+                    (SocketEvent::of(event, || bytes_of(&message)), &mut self.on_socket)
+                {
+                    handler(&mut self.state, event);
+                }
+            }
+            None => {
+                if let Some(handler) = &mut self.on_message {
+                    handler(&mut self.state, message);
+                }
+            }
         }
     }
 

@@ -25,10 +25,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use wharf_types::LazyLoadBlob;
 use wharf_types::http_server::{HttpServerAction, HttpServerRequest, WsMessageType};
-use wharf_types::{LazyLoadBlob, ProcessId};
 
-use super::{Access, Error, ask};
+use super::{Access, Error, ask, sent_by_server};
 use crate::message::Message;
 use crate::request::Request;
 
@@ -149,13 +149,10 @@ pub enum SocketEvent {
 impl SocketEvent {
     /// Reads a message from the HTTP server of this node; `None` for every other message.
     pub fn read(message: &Message) -> Option<Self> {
-        if !matches!(message, Message::Request { .. }) || !message.is_from(&ProcessId::system("http-server")) {
-            return None;
-        }
-        Self::of(message.json().ok()?, || message.blob().map(|blob| blob.bytes).unwrap_or_default())
+        Self::of(sent_by_server(message)?, || bytes_of(message))
     }
 
-    fn of(request: HttpServerRequest, bytes: impl FnOnce() -> Vec<u8>) -> Option<Self> {
+    pub(super) fn of(request: HttpServerRequest, bytes: impl FnOnce() -> Vec<u8>) -> Option<Self> {
         Some(match request {
             HttpServerRequest::Http(_) => return None,
             HttpServerRequest::WebSocketOpen { path, channel_id } => {
@@ -175,6 +172,11 @@ impl SocketEvent {
             HttpServerRequest::WebSocketClose(channel_id) => Self::Closed { channel: Channel(channel_id) },
         })
     }
+}
+
+/// The bytes of the frame that a message tells of.
+pub(super) fn bytes_of(message: &Message) -> Vec<u8> {
+    message.blob().map(|blob| blob.bytes).unwrap_or_default()
 }
 
 /// WebSockets in groups, each with a name. A socket may be in several.
