@@ -13,11 +13,11 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use url::Url;
 use wharf_kernel::Limit;
+use wharf_kernel::budget::{Budget, Taken};
 use wharf_kernel::envelope::Payload;
 use wharf_types::http_client::IncomingHttpResponse;
 use wharf_types::http_client::OutgoingHttpRequest;
 
-use crate::budget::{Budget, Taken};
 use crate::fault::Fault;
 use crate::pool::{Pool, Version, chain};
 use crate::rules::Permission;

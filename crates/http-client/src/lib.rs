@@ -18,12 +18,10 @@
 //! | `pool` | connections that are used again |
 //! | `exchange` | one HTTP request, with its redirects |
 //! | `sockets`, `socket` | WebSockets: whose they are, and one of them |
-//! | `budget` | what is counted over all requests |
 //! | `fault` | why something was not done |
 //! | `module` | the wire |
 
 mod address;
-mod budget;
 mod dial;
 mod exchange;
 mod fault;

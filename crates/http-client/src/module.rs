@@ -5,15 +5,16 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::ClientConfig;
 use tokio::sync::Semaphore;
+use wharf_kernel::budget::Budget;
 use wharf_kernel::envelope::{Blob, Payload};
 use wharf_kernel::module::{Access, Answer, Caller, Refusal, Replier, RuntimeModule};
+use wharf_kernel::places::{Full, Place, Places};
 use wharf_kernel::{Book, Kernel, Limit, ModuleHandle};
 use wharf_types::http_client::{
     HttpClientAction, HttpClientError, HttpClientReply, HttpClientResponse, OutgoingHttpRequest,
 };
 use wharf_types::{Failure, ProcessId};
 
-use crate::budget::{Budget, Full, Place, Places};
 use crate::dial::Dialer;
 use crate::exchange::{Outgoing, exchange};
 use crate::fault::Fault;

@@ -7,7 +7,6 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use hyper::header;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -15,10 +14,10 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_util::sync::CancellationToken;
 use wharf_kernel::envelope::{Blob, Content, ReplyPath};
 use wharf_kernel::module::Replier;
-use wharf_kernel::{CallError, ModuleHandle, SendAs};
+use wharf_kernel::{ModuleHandle, SendAs};
+use wharf_types::ProcessId;
 use wharf_types::http_client::{HttpClientRequest, HttpClientResponse};
 use wharf_types::http_server::WsMessageType;
-use wharf_types::{Address, ProcessId};
 
 use crate::dial::{Place, Stream};
 use crate::exchange::{OF_THE_WAY, parse_url, read_headers, take_credentials};
@@ -27,8 +26,6 @@ use crate::module::{Domain, refuse_socket, reply};
 use crate::rules::Permission;
 use crate::sockets::{CLOSE_WAIT, Wanted};
 
-/// A process whose mailbox is full is tried again after this long.
-const TRY_AGAIN: Duration = Duration::from_millis(50);
 /// What a socket has read and not looked at yet. Small: a node may have many that are idle.
 const READ_BUFFER_BYTES: usize = 8 << 10;
 
@@ -86,7 +83,6 @@ impl Opening {
         };
         reply(&self.replier, &Ok(HttpClientResponse::WebSocketAck), None);
         let to = Process {
-            address: Address::new(self.handle.node().clone(), process),
             handle: self.handle,
             life: self.life,
             stall: self.domain.rules.limits.socket_stall,
@@ -156,7 +152,6 @@ async fn send_all(queue: &mut mpsc::Receiver<Line>, sink: &mut SplitSink<Socket,
 
 /// The process that a socket belongs to.
 struct Process {
-    address: Address,
     handle: ModuleHandle,
     life: ReplyPath,
     stall: Duration,
@@ -186,20 +181,11 @@ impl Process {
         }
     }
 
-    /// Sends the process a request. A full mailbox is waited for; whether it took it.
+    /// Sends this life of the process a request, and no later one. A full mailbox is waited for; whether it took it.
     async fn tell(&self, request: &HttpClientRequest, blob: Option<Blob>) -> bool {
         // Plain data with names.
         let body = serde_json::to_vec(request).unwrap_or_default();
-        let (content, until) = (Content::body(body), Instant::now() + self.stall);
-        loop {
-            if self.life.has_ended() {
-                return false;
-            }
-            match self.handle.tell(&self.address, content.clone(), blob.clone(), SendAs::Invited).await {
-                Ok(()) => return true,
-                Err(CallError::MailboxFull) if Instant::now() < until => tokio::time::sleep(TRY_AGAIN).await,
-                Err(_) => return false,
-            }
-        }
+        let told = self.handle.tell_life(&self.life, Content::body(body), blob, SendAs::Invited);
+        matches!(tokio::time::timeout(self.stall, told).await, Ok(Ok(())))
     }
 }

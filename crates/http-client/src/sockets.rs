@@ -12,12 +12,12 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 use wharf_kernel::envelope::{Payload, ReplyPath};
 use wharf_kernel::module::Caller;
+use wharf_kernel::places::{Full, Places};
 use wharf_kernel::{Limit, ModuleHandle};
 use wharf_types::ProcessId;
 use wharf_types::http_client::HttpClientError;
 use wharf_types::http_server::WsMessageType;
 
-use crate::budget::{Full, Places};
 use crate::fault::Fault;
 use crate::module::Domain;
 use crate::rules::Permission;

@@ -3,14 +3,13 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use wharf_kernel::budget::{Budget, Taken};
 use wharf_kernel::envelope::Payload;
 
 /// A body that is all there.
@@ -68,51 +67,6 @@ pub(crate) fn shared(payload: Payload) -> Bytes {
     Bytes::from_owner(Shared(payload))
 }
 
-/// Bytes of request bodies in memory, over all connections.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    used: AtomicUsize,
-    max: usize,
-}
-
-/// A part of a [`Budget`], given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Held {
-    budget: Arc<Budget>,
-    bytes: usize,
-}
-
-impl Budget {
-    /// All of it.
-    pub(crate) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { used: AtomicUsize::new(0), max })
-    }
-
-    /// None of it yet.
-    pub(crate) fn hold(self: &Arc<Self>) -> Held {
-        Held { budget: Arc::clone(self), bytes: 0 }
-    }
-}
-
-impl Held {
-    /// Takes more of it, or nothing.
-    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), BodyError> {
-        let max = self.budget.max;
-        let add = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= max);
-        // Only a counter: it orders no other memory.
-        let grown = self.budget.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-        grown.map_err(|_| BodyError::Busy)?;
-        self.bytes += bytes;
-        Ok(())
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
 /// Why a body was not read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
@@ -150,9 +104,9 @@ pub(crate) async fn read(
     mut body: Incoming,
     max: usize,
     pause_max: Duration,
-    budget: &Arc<Budget>,
-) -> Result<(Vec<u8>, Held), BodyError> {
-    let mut held = budget.hold();
+    budget: &Budget,
+) -> Result<(Vec<u8>, Taken), BodyError> {
+    let mut held = budget.begin();
     if body.is_end_stream() {
         return Ok((Vec::new(), held));
     }
@@ -160,7 +114,7 @@ pub(crate) async fn read(
     if announced > max {
         return Err(BodyError::TooLarge { max });
     }
-    held.grow(announced)?;
+    take(&mut held, announced)?;
     // Room is made as bytes come: an announcement alone costs no memory.
     let mut bytes = Vec::with_capacity(announced.min(64 << 10));
     while let Some(frame) = next_frame(&mut body, pause_max).await? {
@@ -169,35 +123,19 @@ pub(crate) async fn read(
         if len > max {
             return Err(BodyError::TooLarge { max });
         }
-        held.grow(len.saturating_sub(held.bytes))?;
+        let more = len.saturating_sub(held.bytes());
+        take(&mut held, more)?;
         bytes.extend_from_slice(&data);
     }
     Ok((bytes, held))
+}
+
+fn take(held: &mut Taken, bytes: usize) -> Result<(), BodyError> {
+    if held.grow(bytes) { Ok(()) } else { Err(BodyError::Busy) }
 }
 
 async fn next_frame(body: &mut Incoming, pause_max: Duration) -> Result<Option<Frame<Bytes>>, BodyError> {
     let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
     let frame = tokio::time::timeout(pause_max, frame).await.map_err(|_| BodyError::Slow)?;
     Ok(frame.transpose()?)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_held_comes_back() {
-        let budget = Budget::new(10);
-        let mut first = budget.hold();
-        first.grow(6).unwrap();
-        let mut second = budget.hold();
-        assert!(matches!(second.grow(5), Err(BodyError::Busy)));
-        assert!(matches!(second.grow(usize::MAX), Err(BodyError::Busy)));
-        second.grow(4).unwrap();
-        drop(first);
-        second.grow(6).unwrap();
-        drop(second);
-        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
-    }
 }

@@ -18,13 +18,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wharf_kernel::budget::Budget;
 use wharf_kernel::{CounterFamily, ModuleHandle};
 use wharf_types::login::LOGIN_CONTROL_PATH;
 use wharf_types::rpc::RPC_PATH;
 
 use crate::access::ControlToken;
 use crate::auth::{self, Arrival, Gate, Scheme};
-use crate::body::{Budget, Whole};
+use crate::body::Whole;
 use crate::content::Compressor;
 use crate::module::HttpModule;
 use crate::refusal::refuse;
@@ -158,7 +159,7 @@ pub(crate) struct Server {
     pub(crate) handle: ModuleHandle,
     pub(crate) token: ControlToken,
     pub(crate) gate: Gate,
-    pub(crate) budget: Arc<Budget>,
+    pub(crate) budget: Budget,
     pub(crate) compressor: Compressor,
     requests: Arc<CounterFamily>,
     tls: Option<Tls>,

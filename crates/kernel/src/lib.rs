@@ -38,6 +38,7 @@
 pub mod api;
 mod backoff;
 mod book;
+pub mod budget;
 pub mod capability;
 mod census;
 mod counters;
@@ -60,6 +61,7 @@ mod metrics;
 pub mod module;
 mod permit;
 pub mod persistence;
+pub mod places;
 pub mod process;
 pub mod public_id;
 mod revocation;

@@ -10,33 +10,35 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::body::{Budget, Held};
+use crate::body::BodyError;
+use wharf_kernel::budget::{Budget, Taken};
 
 /// What one socket has read of a message that is not whole.
 #[derive(Debug)]
 pub(super) struct Meter {
-    budget: Arc<Budget>,
-    held: Mutex<Held>,
+    budget: Budget,
+    held: Mutex<Taken>,
 }
 
 impl Meter {
-    pub(super) fn new(budget: Arc<Budget>) -> Arc<Self> {
-        let held = Mutex::new(budget.hold());
+    pub(super) fn new(budget: Budget) -> Arc<Self> {
+        let held = Mutex::new(budget.begin());
         Arc::new(Self { budget, held })
     }
 
     /// The message is whole; it counts elsewhere from now on.
     pub(super) fn reset(&self) {
-        *self.lock() = self.budget.hold();
+        *self.lock() = self.budget.begin();
     }
 
     /// Only a number is changed under the lock.
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, Taken> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, bytes: usize) -> io::Result<()> {
-        self.lock().grow(bytes).map_err(|error| io::Error::new(io::ErrorKind::QuotaExceeded, error))
+        let taken = self.lock().grow(bytes);
+        if taken { Ok(()) } else { Err(io::Error::new(io::ErrorKind::QuotaExceeded, BodyError::Busy)) }
     }
 }
 
@@ -90,7 +92,7 @@ mod tests {
     #[tokio::test]
     async fn what_arrives_counts_until_it_is_whole() {
         let budget = Budget::new(8);
-        let meter = Meter::new(Arc::clone(&budget));
+        let meter = Meter::new(budget.clone());
         let mut metered = Metered::new(&b"0123456789abcdef"[..], Arc::clone(&meter));
         let mut bytes = [0; 6];
         metered.read_exact(&mut bytes).await.unwrap();
@@ -98,6 +100,6 @@ mod tests {
         meter.reset();
         metered.read_exact(&mut [0; 4]).await.unwrap();
         drop((metered, meter));
-        assert!(budget.hold().grow(8).is_ok(), "all of it came back");
+        assert!(budget.begin().grow(8), "all of it came back");
     }
 }

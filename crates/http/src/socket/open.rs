@@ -1,7 +1,5 @@
 //! From a request to the running task of a socket.
 
-use std::sync::Arc;
-
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
@@ -78,7 +76,7 @@ async fn open(
         listed,
         place,
         handle: server.handle.clone(),
-        meter: Meter::new(Arc::clone(&server.budget)),
+        meter: Meter::new(server.budget.clone()),
         waits: Waits::of(&server.settings),
         stop: server.sockets.stop.clone(),
         message_bytes_max: server.settings.socket_message_bytes_max.min(server.handle.kernel().limits().blob_bytes_max),

@@ -1,14 +1,14 @@
 //! What waits to be sent over one socket: bounded, and never waited for by whoever puts something in.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use wharf_kernel::budget::{Budget, Taken};
 use wharf_types::http_server::WsMessageType;
 
 use super::ending::Ending;
-use crate::body::{Budget, Held};
 
 /// What one frame counts beside its bytes.
 const FRAME_BYTES: usize = 64;
@@ -51,7 +51,7 @@ pub(super) struct Frame {
     pub(super) kind: WsMessageType,
     /// Its bytes.
     pub(super) bytes: Bytes,
-    _held: Held,
+    _held: Taken,
 }
 
 #[derive(Debug, Default)]
@@ -69,11 +69,11 @@ pub(super) struct Outbox {
     ready: Notify,
     interrupt: Notify,
     bounds: OutboxBounds,
-    budget: Arc<Budget>,
+    budget: Budget,
 }
 
 impl Outbox {
-    pub(super) fn new(bounds: OutboxBounds, budget: Arc<Budget>) -> Self {
+    pub(super) fn new(bounds: OutboxBounds, budget: Budget) -> Self {
         Self { state: Mutex::default(), ready: Notify::new(), interrupt: Notify::new(), bounds, budget }
     }
 
@@ -85,7 +85,7 @@ impl Outbox {
     /// Puts a frame in.
     pub(super) fn push(&self, kind: WsMessageType, bytes: Bytes) -> Result<(), NotQueued> {
         let weight = bytes.len().saturating_add(FRAME_BYTES);
-        let mut held = self.budget.hold();
+        let mut held = self.budget.begin();
         let mut state = self.lock();
         if state.end.is_some() {
             return Err(NotQueued::Ending);
@@ -95,7 +95,9 @@ impl Outbox {
         if full && !state.frames.is_empty() {
             return Err(NotQueued::Full);
         }
-        held.grow(weight).map_err(|_| NotQueued::Busy)?;
+        if !held.grow(weight) {
+            return Err(NotQueued::Busy);
+        }
         state.bytes = state.bytes.saturating_add(weight);
         state.frames.push_back(Frame { kind, bytes, _held: held });
         drop(state);
@@ -165,8 +167,8 @@ impl Outbox {
 mod tests {
     use super::*;
 
-    fn outbox(frames_max: usize, bytes_max: usize, budget: &Arc<Budget>) -> Outbox {
-        Outbox::new(OutboxBounds { frames_max, bytes_max }, Arc::clone(budget))
+    fn outbox(frames_max: usize, bytes_max: usize, budget: &Budget) -> Outbox {
+        Outbox::new(OutboxBounds { frames_max, bytes_max }, budget.clone())
     }
 
     fn push(outbox: &Outbox, bytes: usize) -> Result<(), NotQueued> {
@@ -196,7 +198,7 @@ mod tests {
         one.end_now(Ending::Slow);
         assert_eq!(push(&other, 800), Ok(()));
         drop(other);
-        assert!(budget.hold().grow(1_000).is_ok());
+        assert!(budget.begin().grow(1_000));
     }
 
     #[tokio::test]

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wharf_kernel::budget::Budget;
 use wharf_kernel::envelope::ReplyPath;
+use wharf_kernel::places::{Full, Place, Places};
 use wharf_types::Address;
 
 use super::ending::Ending;
 use super::extension::Asked;
 use super::outbox::{Outbox, OutboxBounds};
-use crate::body::Budget;
 use crate::settings::HttpSettings;
 
 /// An open socket.
@@ -51,22 +52,16 @@ pub(super) enum NoPlace {
     Node,
 }
 
-#[derive(Debug, Default)]
-struct Open {
-    by_id: HashMap<u32, Arc<Socket>>,
-    /// Places that each process has taken: longer than its sockets are open, until it was told of their end.
-    places: HashMap<Address, usize>,
-    taken: usize,
-}
-
 /// All sockets of the node.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    open: Mutex<Open>,
+    open: Mutex<HashMap<u32, Arc<Socket>>>,
+    /// Places that processes have taken: longer than a socket is open, until its process was told of its end.
+    places: Arc<Places<Address>>,
     random: SystemRandom,
     settings: HttpSettings,
     /// Memory of frames that wait for clients.
-    budget: Arc<Budget>,
+    budget: Budget,
     /// One for each socket.
     pub(super) tasks: TaskTracker,
     /// Closes all of them in good order.
@@ -79,6 +74,7 @@ impl Sockets {
     pub(crate) fn new(settings: HttpSettings) -> Arc<Self> {
         Arc::new(Self {
             open: Mutex::default(),
+            places: Places::new(settings.sockets_max),
             random: SystemRandom::new(),
             budget: Budget::new(settings.sockets_bytes_max),
             settings,
@@ -101,27 +97,17 @@ impl Sockets {
     }
 
     /// Held for single changes, which a panic cannot leave half done.
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Arc<Socket>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for one more socket of a process.
-    pub(super) fn take_place(self: &Arc<Self>, owner: &Address) -> Result<Place, NoPlace> {
-        let mut open = self.lock();
-        if open.taken >= self.settings.sockets_max {
-            return Err(NoPlace::Node);
-        }
-        let places = open.places.entry(owner.clone()).or_default();
-        if *places >= self.settings.process_sockets_max {
-            let taken = *places;
-            if taken == 0 {
-                open.places.remove(owner);
-            }
-            return Err(NoPlace::Process(taken));
-        }
-        *places += 1;
-        open.taken += 1;
-        Ok(Place { sockets: Arc::clone(self), owner: owner.clone() })
+    pub(super) fn take_place(&self, owner: &Address) -> Result<Place<Address>, NoPlace> {
+        let own_max = self.settings.process_sockets_max;
+        self.places.take(owner, own_max).map_err(|full| match full {
+            Full::Own => NoPlace::Process(own_max),
+            Full::All => NoPlace::Node,
+        })
     }
 
     /// Makes a socket under a number that no other has.
@@ -134,8 +120,8 @@ impl Sockets {
         let mut open = self.lock();
         loop {
             let id = self.random_id();
-            if let Entry::Vacant(free) = open.by_id.entry(id) {
-                let outbox = Outbox::new(bounds, Arc::clone(&self.budget));
+            if let Entry::Vacant(free) = open.entry(id) {
+                let outbox = Outbox::new(bounds, self.budget.clone());
                 let socket = Arc::new(Socket { id, life, outbox, extension, left: CancellationToken::new() });
                 free.insert(Arc::clone(&socket));
                 return Listed { sockets: Arc::clone(self), socket };
@@ -152,13 +138,13 @@ impl Sockets {
 
     /// A socket of this life of a process.
     pub(super) fn of(&self, life: &ReplyPath, id: u32) -> Option<Arc<Socket>> {
-        self.lock().by_id.get(&id).filter(|socket| socket.life == *life).cloned()
+        self.lock().get(&id).filter(|socket| socket.life == *life).cloned()
     }
 
     /// Closes the socket whose client is furthest behind, so that its memory is free again.
     pub(super) fn end_slowest(&self) -> Option<Arc<Socket>> {
         let open = self.lock();
-        let slowest = open.by_id.values().max_by_key(|socket| socket.outbox.waiting_bytes()).cloned();
+        let slowest = open.values().max_by_key(|socket| socket.outbox.waiting_bytes()).cloned();
         drop(open);
         let slowest = slowest.filter(|socket| socket.outbox.waiting_bytes() > 0)?;
         slowest.outbox.end_now(Ending::Slow);
@@ -167,32 +153,12 @@ impl Sockets {
 
     #[cfg(test)]
     pub(crate) fn waiting_bytes(&self) -> usize {
-        self.lock().by_id.values().map(|socket| socket.outbox.waiting_bytes()).sum()
+        self.lock().values().map(|socket| socket.outbox.waiting_bytes()).sum()
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.lock().taken
-    }
-}
-
-/// A place for a socket, given back when dropped.
-#[derive(Debug)]
-pub(super) struct Place {
-    sockets: Arc<Sockets>,
-    owner: Address,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.sockets.lock();
-        open.taken = open.taken.saturating_sub(1);
-        if let Entry::Occupied(mut places) = open.places.entry(self.owner.clone()) {
-            *places.get_mut() = places.get().saturating_sub(1);
-            if *places.get() == 0 {
-                places.remove();
-            }
-        }
+        self.places.taken()
     }
 }
 
@@ -211,7 +177,7 @@ impl Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.sockets.lock().by_id.remove(&self.socket.id);
+        self.sockets.lock().remove(&self.socket.id);
         self.socket.left.cancel();
     }
 }

@@ -18,14 +18,16 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 use wharf_kernel::envelope::{Blob, Content};
+use wharf_kernel::places::Place;
 use wharf_kernel::{CallError, ModuleHandle, SendAs};
+use wharf_types::Address;
 use wharf_types::http_server::{HttpServerRequest, MessageType, WsMessageType};
 
 use super::ending::Ending;
 use super::extension;
 use super::meter::{Meter, Metered};
 use super::outbox::{Frame, Next};
-use super::registry::{Listed, Place, Socket};
+use super::registry::{Listed, Socket};
 use crate::settings::HttpSettings;
 
 /// Largest frame that is written; longer messages are fragmented, so that nothing of their size is copied, and pings
@@ -64,7 +66,7 @@ impl Waits {
 /// What a socket's task works with.
 pub(super) struct Task {
     pub(super) listed: Listed,
-    pub(super) place: Place,
+    pub(super) place: Place<Address>,
     pub(super) handle: ModuleHandle,
     pub(super) meter: Arc<Meter>,
     pub(super) waits: Waits,

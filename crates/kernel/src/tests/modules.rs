@@ -1,6 +1,7 @@
 //! The one runner that serves every module.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use wharf_types::{Address, Failure};
 use super::support::*;
 use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, ReplyPath, Rsvp, Seconds};
 use crate::mailbox::Mailbox;
-use crate::module::{Access, Answer, Caller, Refusal, Replier, RuntimeModule};
+use crate::module::{Access, Answer, Begins, Caller, Refusal, Replier, RuntimeModule};
 use crate::session::{OutgoingRequest, Session};
 use crate::{CallError, Limits, SendAs};
 
@@ -146,6 +147,45 @@ async fn one_callers_requests_are_served_in_order_and_those_of_others_beside_the
     seen.open("a");
     assert_eq!(answered(&mut a).await, Ok("a".to_owned()));
     assert_eq!(answered(&mut a).await, Ok("after".to_owned()));
+}
+
+/// Answers in the runner, and counts.
+struct Quick(Arc<AtomicUsize>);
+
+impl RuntimeModule for Quick {
+    type Request = String;
+    type Response = ();
+    const NAME: &'static str = "quick";
+    const ACCESS: Access = Access::Public;
+    const BEGINS: Begins = Begins::InRunner;
+
+    async fn handle(&self, _: Caller, _: String, _: Option<Blob>) -> Answer<()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Answer::Later
+    }
+
+    fn refuse(&self, _: Refusal) -> Option<()> {
+        None
+    }
+}
+
+/// On one thread: the others' turn comes only if the module's loop gives way.
+#[tokio::test]
+async fn a_module_with_much_to_do_lets_others_have_their_turn() {
+    const REQUESTS: usize = 1_000;
+    let world = World::new();
+    let handled = Arc::new(AtomicUsize::new(0));
+    world.kernel.start_module(Quick(Arc::clone(&handled)));
+    let mut a = world.public("a").await;
+    for _ in 0..REQUESTS {
+        send(&mut a, "quick:distro:sys", tell(r#""x""#)).await;
+    }
+    let other = Arc::clone(&handled);
+    let seen = tokio::spawn(async move { other.load(Ordering::Relaxed) }).await.unwrap();
+    assert!((1..REQUESTS).contains(&seen), "{seen}");
+    while handled.load(Ordering::Relaxed) < REQUESTS {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
