@@ -7,6 +7,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
 use hyper::service::service_fn;
@@ -44,6 +46,9 @@ const HEADERS_MAX: usize = 128;
 const METRICS_PATH: &str = "/metrics";
 /// What requests are counted by, in the order of statuses.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// How long a connection that asks nothing may take to end once it was told to, or up to twice as long.
+const FAREWELL_WAIT: Duration = Duration::from_secs(2);
 
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -176,6 +181,23 @@ struct Ends {
     abort: CancellationToken,
 }
 
+/// Why the server ends a connection.
+enum Reason {
+    Stop,
+    Abort,
+    Idle,
+}
+
+impl Ends {
+    async fn reason(&self, under_way: &UnderWay, idle_max: Duration) -> Reason {
+        tokio::select! {
+            () = self.abort.cancelled() => Reason::Abort,
+            () = self.stop.cancelled() => Reason::Stop,
+            () = under_way.idle(idle_max) => Reason::Idle,
+        }
+    }
+}
+
 /// Room for connections.
 struct Places {
     all: Arc<Semaphore>,
@@ -259,26 +281,30 @@ where
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let idle_max = server.settings.header_wait;
+    // In a collection, since that polls it only when it is woken, and not with each request.
+    let mut reason = FuturesUnordered::from_iter([ends.reason(&under_way, idle_max)]);
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
-        () = ends.stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection => ended,
-                () = ends.abort.cancelled() => Ok(()),
+        reason = reason.select_next_some() => match reason {
+            Reason::Abort => Ok(()),
+            Reason::Stop => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection => ended,
+                    () = ends.abort.cancelled() => Ok(()),
+                }
+            }
+            Reason::Idle => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection => ended,
+                    // It was told to go.
+                    () = under_way.idle(idle_max.min(FAREWELL_WAIT)) => Ok(()),
+                    () = ends.abort.cancelled() => Ok(()),
+                }
             }
         }
-        () = under_way.idle(idle_max) => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection => ended,
-                // It was told to go.
-                () = under_way.idle(idle_max) => Ok(()),
-                () = ends.abort.cancelled() => Ok(()),
-            }
-        }
-        () = ends.abort.cancelled() => Ok(()),
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection ended");
@@ -289,12 +315,8 @@ where
 /// them is cut off (CVE-2023-44487, CVE-2025-8671).
 fn builder(server: &Server) -> auto::Builder<Spawn> {
     let mut builder = auto::Builder::new(Spawn::new(server.tasks.clone()));
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(server.settings.header_wait)
-        .max_buf_size(HEADER_BYTES_MAX)
-        .max_headers(HEADERS_MAX);
+    // No timer for headers: each request would pay for it, and connections that ask nothing are ended anyway.
+    builder.http1().header_read_timeout(None).max_buf_size(HEADER_BYTES_MAX).max_headers(HEADERS_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -6,6 +6,7 @@ use wharf_types::{Address, Capability, LazyLoadBlob, ProcessId};
 use crate::bindings::kinode::process::standard as wit;
 use crate::convert;
 use crate::error::SendError;
+use crate::process;
 
 /// A message to this process.
 #[derive(Clone, Debug)]
@@ -106,7 +107,7 @@ impl Message {
 
     /// Whether the sender is on this node.
     pub fn is_local(&self) -> bool {
-        wit::our().node == self.source().node().as_str()
+        process::with_our(|our| our.node == self.source().node().as_str())
     }
 
     /// Whether `process` of this node sent it. Compares the whole id: a name alone proves nothing.

@@ -5,9 +5,27 @@ use wharf_types::{Address, Capability, IdError, OnExit, ProcessId};
 use crate::bindings::kinode::process::standard as wit;
 use crate::convert;
 
+thread_local! {
+    /// It never changes, and asking the node costs as much as sending a message.
+    static OUR: wit::Address = wit::our();
+    /// Where the paths of this process are: `/<process id>`.
+    static PREFIX: String = with_our(|our| {
+        let wit::ProcessId { process_name, package_name, publisher_node } = &our.process;
+        format!("/{process_name}:{package_name}:{publisher_node}")
+    });
+}
+
 /// The address of this process, with the node's real name.
 pub fn our() -> Result<Address, IdError> {
-    convert::address_from_wit(&wit::our())
+    with_our(convert::address_from_wit)
+}
+
+pub(crate) fn with_our<T>(look: impl FnOnce(&wit::Address) -> T) -> T {
+    OUR.with(look)
+}
+
+pub(crate) fn with_prefix<T>(look: impl FnOnce(&str) -> T) -> T {
+    PREFIX.with(|prefix| look(prefix))
 }
 
 /// What the node does when this process ends.

@@ -29,14 +29,15 @@ pub use socket::{Channel, Frame, Rooms, SocketEvent, bind_socket, unbind_socket}
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
+use wharf_types::LazyLoadBlob;
 use wharf_types::http_server::{
     HttpServerAction, HttpServerError, HttpServerReply, HttpServerRequest, IncomingHttpRequest,
 };
-use wharf_types::{LazyLoadBlob, ProcessId};
 
 use crate::bindings::kinode::process::standard as wit;
 use crate::error::{CallError, call};
 use crate::message::Message;
+use crate::process;
 use crate::request::Request;
 
 const TIMEOUT_S: u64 = 10;
@@ -108,8 +109,7 @@ impl HttpRequest {
     }
 
     fn of(incoming: IncomingHttpRequest) -> Self {
-        let wit::ProcessId { process_name, package_name, publisher_node } = wit::our().process;
-        Self::new(incoming, &format!("/{process_name}:{package_name}:{publisher_node}"))
+        process::with_prefix(|prefix| Self::new(incoming, prefix))
     }
 
     fn new(incoming: IncomingHttpRequest, prefix: &str) -> Self {
@@ -137,8 +137,8 @@ impl HttpRequest {
 
 /// What the HTTP server of this node sent, if it is from there.
 fn sent_by_server(message: &Message) -> Option<HttpServerRequest> {
-    let is_request = matches!(message, Message::Request { .. }) && message.is_from(&ProcessId::system("http-server"));
-    if is_request { message.json().ok() } else { None }
+    let is_server = message.source().process().has_parts("http-server", "distro", "sys") && message.is_local();
+    if is_server && matches!(message, Message::Request { .. }) { message.json().ok() } else { None }
 }
 
 /// The path of `http://host/path`.
