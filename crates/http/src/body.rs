@@ -1,6 +1,5 @@
-//! Bodies: read whole and within bounds, written without a copy.
+//! Bodies: read whole and within bounds, written without a copy, or piece by piece.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,47 +11,68 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use wharf_kernel::budget::{Budget, Taken};
 use wharf_kernel::envelope::Payload;
 
-/// A body that is all there.
-#[derive(Debug, Default)]
-pub(crate) struct Whole(Option<Bytes>);
+use crate::stream::{BrokenOff, Pieces};
 
-impl Whole {
+/// The body of an answer.
+#[derive(Debug, Default)]
+pub(crate) enum AnswerBody {
+    /// There is none, or it is sent.
+    #[default]
+    Empty,
+    /// All of it.
+    Whole(Bytes),
+    /// It comes in pieces.
+    Pieces(Box<Pieces>),
+}
+
+impl AnswerBody {
     /// These bytes.
     pub(crate) fn new(bytes: Bytes) -> Self {
-        Self(Some(bytes).filter(|bytes| !bytes.is_empty()))
+        if bytes.is_empty() { Self::Empty } else { Self::Whole(bytes) }
     }
 
-    /// How many.
-    pub(crate) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, Bytes::len)
-    }
-
-    /// All of them.
-    pub(crate) fn into_bytes(self) -> Bytes {
-        self.0.unwrap_or_default()
+    /// All of it, if it is there; else the body itself.
+    pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
+        match self {
+            Self::Empty => Ok(Bytes::new()),
+            Self::Whole(bytes) => Ok(bytes),
+            Self::Pieces(_) => Err(self),
+        }
     }
 }
 
-impl From<Vec<u8>> for Whole {
+impl From<Vec<u8>> for AnswerBody {
     fn from(bytes: Vec<u8>) -> Self {
         Self::new(bytes.into())
     }
 }
 
-impl Body for Whole {
+impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BrokenOff;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match &mut *self {
+            Self::Pieces(pieces) => pieces.poll_next(cx).map(|piece| piece.map(|piece| piece.map(Frame::data))),
+            Self::Empty => Poll::Ready(None),
+            Self::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_none()
+        matches!(self, Self::Empty)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.len() as u64)
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Pieces(_) => SizeHint::default(),
+        }
     }
 }
 
@@ -134,7 +154,7 @@ fn take(held: &mut Taken, bytes: usize) -> Result<(), BodyError> {
     if held.grow(bytes) { Ok(()) } else { Err(BodyError::Busy) }
 }
 
-async fn next_frame(body: &mut Incoming, pause_max: Duration) -> Result<Option<Frame<Bytes>>, BodyError> {
+pub(crate) async fn next_frame(body: &mut Incoming, pause_max: Duration) -> Result<Option<Frame<Bytes>>, BodyError> {
     let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
     let frame = tokio::time::timeout(pause_max, frame).await.map_err(|_| BodyError::Slow)?;
     Ok(frame.transpose()?)

@@ -37,6 +37,8 @@ struct Incoming<'a> {
     headers: Headers<'a>,
     url_params: UrlParams<'a>,
     query_params: Query<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<u32>,
 }
 
 /// The message to a process for a request.
@@ -45,6 +47,7 @@ pub(crate) fn message(
     parts: &Parts,
     found: &Match<'_>,
     token: &ControlToken,
+    stream: Option<u32>,
 ) -> serde_json::Result<Vec<u8>> {
     let mut json = Vec::with_capacity(512);
     let incoming = Incoming {
@@ -55,6 +58,7 @@ pub(crate) fn message(
         headers: Headers { headers: &parts.headers, with_token: token.is_in(&parts.headers) },
         url_params: UrlParams(found),
         query_params: Query(parts.uri.query().unwrap_or_default()),
+        stream,
     };
     serde_json::to_writer(&mut json, &Message::Http(incoming))?;
     Ok(json)
@@ -131,6 +135,9 @@ pub(crate) struct Answer {
     /// The headers that a process may set and that are valid.
     #[serde(deserialize_with = "headers")]
     pub(crate) headers: HeaderMap,
+    /// The stream that the body follows by.
+    #[serde(default)]
+    pub(crate) stream: Option<u32>,
 }
 
 impl Answer {
@@ -270,7 +277,7 @@ mod tests {
         let path = parts.uri.path().to_owned();
         let found = routes.find(&path).unwrap();
         let token = ControlToken::new(TOKEN).unwrap();
-        let json = message("[::ffff:127.0.0.1]:51234".parse().unwrap(), &parts, &found, &token).unwrap();
+        let json = message("[::ffff:127.0.0.1]:51234".parse().unwrap(), &parts, &found, &token, None).unwrap();
         match serde_json::from_slice(&json).unwrap() {
             HttpServerRequest::Http(incoming) => incoming,
             other => unreachable!("{other:?}"),
@@ -320,7 +327,7 @@ mod tests {
 
     fn answer(status: u16, headers: &[(&str, &str)]) -> serde_json::Result<Answer> {
         let headers = headers.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-        Answer::read(&serde_json::to_vec(&HttpResponse { status, headers }).unwrap())
+        Answer::read(&serde_json::to_vec(&HttpResponse { status, headers, stream: None }).unwrap())
     }
 
     #[test]
@@ -337,7 +344,7 @@ mod tests {
     fn a_header_may_have_several_values() {
         let cookies = HeaderValues::from(vec!["a=1; Path=/".to_owned(), "b\n=2".to_owned(), "c=\u{e9}".to_owned()]);
         let headers = [("set-cookie".to_owned(), HeaderValues::from("old=1")), ("Set-Cookie".to_owned(), cookies)];
-        let answer = HttpResponse { status: 200, headers: headers.into_iter().rev().collect() };
+        let answer = HttpResponse { status: 200, headers: headers.into_iter().rev().collect(), stream: None };
         let read = Answer::read(&serde_json::to_vec(&answer).unwrap()).unwrap();
         assert_eq!(read.headers.get_all("set-cookie").iter().count(), 1, "of several spellings the last counts");
         let json =

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
-use wharf_kernel::envelope::{Blob, Content, Envelope};
+use wharf_kernel::envelope::{Blob, Content, Envelope, MessageId};
 use wharf_kernel::{CallError, Limit, SendAs};
 
 use crate::auth::{Arrival, admit};
-use crate::body::{self, Whole, shared};
+use crate::body::{self, AnswerBody, shared};
 use crate::content::compressed;
 use crate::guest::{self, Answer};
 use crate::refusal::{refuse, show_id, try_later};
 use crate::routes::{Match, Serves};
 use crate::serve::Server;
 use crate::socket::{self, Upgraded};
+use crate::stream::Pieces;
 
 /// Answers a request for a path that some process may have bound.
-pub(crate) async fn answer(server: &Server, arrival: &Arrival, mut request: Request<Incoming>) -> Response<Whole> {
+pub(crate) async fn answer(server: &Server, arrival: &Arrival, mut request: Request<Incoming>) -> Response<AnswerBody> {
     if let Upgraded::Answered(response) = socket::upgrade(server, arrival, &mut request).await {
         return response;
     }
@@ -36,21 +37,28 @@ pub(crate) async fn answer(server: &Server, arrival: &Arrival, mut request: Requ
             cached.response(&parts.method, &parts.headers)
         }
         Serves::Cached(_) | Serves::Process => ask(server, arrival, &parts, &found, body).await,
+        Serves::Stream => ask_in_pieces(server, arrival, &parts, &found, body).await,
     }
 }
 
-fn unbound() -> Response<Whole> {
+fn unbound() -> Response<AnswerBody> {
     refuse(StatusCode::NOT_FOUND, "no process has bound this path")
 }
 
 /// The process that bound the path is gone, and with it what it bound.
-fn gone(server: &Server, found: &Match<'_>) -> Response<Whole> {
+fn gone(server: &Server, found: &Match<'_>) -> Response<AnswerBody> {
     let kernel = server.handle.kernel();
     server.routes.prune(found.route.owner.process(), |id| kernel.is_alive(id));
     unbound()
 }
 
-async fn ask(server: &Server, arrival: &Arrival, parts: &Parts, found: &Match<'_>, body: Incoming) -> Response<Whole> {
+async fn ask(
+    server: &Server,
+    arrival: &Arrival,
+    parts: &Parts,
+    found: &Match<'_>,
+    body: Incoming,
+) -> Response<AnswerBody> {
     let body_bytes_max = server.settings.body_bytes_max.min(server.handle.kernel().limits().blob_bytes_max);
     let (bytes, held) = match body::read(body, body_bytes_max, server.settings.body_wait, &server.budget).await {
         Ok(body) => body,
@@ -58,27 +66,81 @@ async fn ask(server: &Server, arrival: &Arrival, parts: &Parts, found: &Match<'_
     };
     // Taken only now: a client that is slow to send its body takes up no place.
     let Ok(place) = Arc::clone(&found.route.places).try_acquire_owned() else { return too_many(server, found) };
-    let Ok(message) = guest::message(arrival.client, parts, found, &server.token) else {
-        return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be written as a message");
-    };
+    let Ok(message) = guest::message(arrival.client, parts, found, &server.token, None) else { return unwritable() };
     let (target, wait) = (&found.route.owner, server.settings.answer_wait);
     // Processes count on a blob, empty or not.
     let blob = Some(Blob::new(None, bytes));
     let id = server.handle.new_request();
     let answer = server.handle.request_as(id, target, Content::body(message), blob, wait, SendAs::Module).await;
     drop((held, place));
-    let mut response = match answer {
-        Ok(answer) => compressed(read_answer(answer), &parts.method, &parts.headers, &server.compressor).await,
-        Err(CallError::NoSuchProcess) => gone(server, found),
-        Err(error) => failed(found, error),
+    let response = match answer.map(read_answer) {
+        Ok(Ok((answer, blob))) => {
+            compressed(whole(answer, blob), &parts.method, &parts.headers, &server.compressor).await
+        }
+        Ok(Err(refused)) => *refused,
+        Err(error) => unanswered(server, found, error),
     };
+    for_owner(server, parts, id, response)
+}
+
+/// Asks a process that takes and gives bodies piece by piece.
+async fn ask_in_pieces(
+    server: &Server,
+    arrival: &Arrival,
+    parts: &Parts,
+    found: &Match<'_>,
+    body: Incoming,
+) -> Response<AnswerBody> {
+    let Ok(place) = Arc::clone(&found.route.places).try_acquire_owned() else { return too_many(server, found) };
+    let (target, settings) = (&found.route.owner, &server.settings);
+    let Some(life) = server.handle.life_of(target) else { return gone(server, found) };
+    let listed = server.streams.list(life, body);
+    let number = listed.stream().id;
+    let message = guest::message(arrival.client, parts, found, &server.token, Some(number));
+    let Ok(message) = message else { return unwritable() };
+    let blob = Some(Blob::new(None, Vec::new()));
+    let (id, wait) = (server.handle.new_request(), settings.stream_answer_wait);
+    let answer = tokio::select! {
+        answer = server.handle.request_as(id, target, Content::body(message), blob, wait, SendAs::Module) => answer,
+        () = listed.stream().idle(settings.answer_wait.duration()) => Err(CallError::Timeout),
+    };
+    let response = match answer.map(read_answer) {
+        Ok(Ok((answer, _))) if answer.stream == Some(number) => {
+            let pieces = Pieces::begin(listed, settings.answer_wait.duration(), place);
+            with_body(answer, pieces.map_or(AnswerBody::Empty, |pieces| AnswerBody::Pieces(Box::new(pieces))))
+        }
+        Ok(Ok((answer, blob))) => whole(answer, blob),
+        Ok(Err(refused)) => *refused,
+        Err(error) => unanswered(server, found, error),
+    };
+    for_owner(server, parts, id, response)
+}
+
+fn unwritable() -> Response<AnswerBody> {
+    refuse(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be written as a message")
+}
+
+fn unanswered(server: &Server, found: &Match<'_>, error: CallError) -> Response<AnswerBody> {
+    match error {
+        CallError::NoSuchProcess => gone(server, found),
+        error => failed(found, error),
+    }
+}
+
+/// Shows the owner's tools under which id to find the request in the log.
+fn for_owner(
+    server: &Server,
+    parts: &Parts,
+    id: MessageId,
+    mut response: Response<AnswerBody>,
+) -> Response<AnswerBody> {
     if server.token.is_in(&parts.headers) {
         show_id(&mut response, server.handle.kernel().public_id(id));
     }
     response
 }
 
-fn too_many(server: &Server, found: &Match<'_>) -> Response<Whole> {
+fn too_many(server: &Server, found: &Match<'_>) -> Response<AnswerBody> {
     let process = found.route.owner.process();
     server.handle.kernel().hit(process, Limit::ProcessRequests);
     let max = server.settings.process_requests_max;
@@ -87,7 +149,7 @@ fn too_many(server: &Server, found: &Match<'_>) -> Response<Whole> {
 }
 
 /// Why the process was not reached.
-pub(crate) fn failed(found: &Match<'_>, error: CallError) -> Response<Whole> {
+pub(crate) fn failed(found: &Match<'_>, error: CallError) -> Response<AnswerBody> {
     let process = found.route.owner.process();
     let (status, reason) = match error {
         CallError::MailboxFull | CallError::TooManyOutstanding => {
@@ -109,21 +171,24 @@ pub(crate) fn failed(found: &Match<'_>, error: CallError) -> Response<Whole> {
     refuse(status, reason)
 }
 
-fn read_answer(envelope: Envelope) -> Response<Whole> {
-    let answer = match Answer::read(&envelope.content.body) {
-        Ok(answer) => answer,
+fn read_answer(envelope: Envelope) -> Result<(Answer, Option<Blob>), Box<Response<AnswerBody>>> {
+    match Answer::read(&envelope.content.body) {
+        Ok(answer) => Ok((answer, envelope.blob)),
         Err(error) => {
             let error = format!("`{}` did not answer with a status and headers: {error}", envelope.source().process());
-            return refuse(StatusCode::INTERNAL_SERVER_ERROR, error);
+            Err(Box::new(refuse(StatusCode::INTERNAL_SERVER_ERROR, error)))
         }
-    };
-    let body = match envelope.blob {
-        // The HTTP library leaves the body out of answers to HEAD, but these two statuses have none at all.
-        Some(blob) if !matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
-            Whole::new(shared(blob.bytes))
-        }
-        _ => Whole::default(),
-    };
+    }
+}
+
+fn whole(answer: Answer, blob: Option<Blob>) -> Response<AnswerBody> {
+    // The HTTP library leaves the body out of answers to HEAD, but these two statuses have none at all.
+    let has_body = !matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let body = blob.filter(|_| has_body).map_or_else(AnswerBody::default, |blob| AnswerBody::new(shared(blob.bytes)));
+    with_body(answer, body)
+}
+
+fn with_body(answer: Answer, body: AnswerBody) -> Response<AnswerBody> {
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;

@@ -27,6 +27,7 @@
 //! | `prometheus` | the node's counters, for programs that collect them |
 //! | `serve` | connections |
 //! | `socket` | WebSockets |
+//! | `stream` | bodies that pass piece by piece |
 //! | `under_way` | what one connection is busy with |
 
 mod access;
@@ -44,6 +45,7 @@ mod rpc;
 mod serve;
 mod settings;
 mod socket;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -10,6 +10,7 @@ use wharf_types::http_server::{HttpServerAction, HttpServerError, HttpServerRepl
 use crate::content::{Cached, Compressor};
 use crate::routes::{Audience, Binding, Origin, Routes, Serves};
 use crate::socket::{ForExtension, Sockets};
+use crate::stream::{Done, Streams};
 
 /// `http-server:distro:sys`.
 pub struct HttpModule {
@@ -19,6 +20,8 @@ pub struct HttpModule {
     pub(crate) socket_routes: Arc<Routes>,
     /// The open ones.
     pub(crate) sockets: Arc<Sockets>,
+    /// Bodies that pass piece by piece.
+    pub(crate) streams: Arc<Streams>,
     /// For answers that are given in advance.
     pub(crate) compressor: Compressor,
 }
@@ -80,6 +83,17 @@ fn audience(authenticated: bool) -> Audience {
     if authenticated { Audience::Owner } else { Audience::Anyone }
 }
 
+fn origin(local_only: bool) -> Origin {
+    if local_only { Origin::ThisMachine } else { Origin::Anywhere }
+}
+
+fn answer(done: Done) -> Answer<HttpServerReply> {
+    match done {
+        Done::Now(reply) => Answer::Reply(reply),
+        Done::Later => Answer::Later,
+    }
+}
+
 /// Who is at the other end of the WebSockets of a path.
 fn far_end(extension: bool) -> Serves {
     if extension { Serves::Extension } else { Serves::Process }
@@ -95,9 +109,17 @@ impl RuntimeModule for HttpModule {
     async fn handle(&self, caller: Caller, request: HttpServerAction, blob: Option<Blob>) -> Answer<HttpServerReply> {
         match request {
             HttpServerAction::Bind { path, authenticated, local_only, cache } => {
-                let origin = if local_only { Origin::ThisMachine } else { Origin::Anywhere };
-                self.bind_http(&caller, &path, (audience(authenticated), origin), &Cache::asked(cache), blob).await
+                let binding = (audience(authenticated), origin(local_only));
+                self.bind_http(&caller, &path, binding, &Cache::asked(cache), blob).await
             }
+            HttpServerAction::StreamBind { path, authenticated, local_only } => {
+                let (audience, origin) = (audience(authenticated), origin(local_only));
+                bind(&self.routes, &caller, &path, Binding { audience, origin, serves: Serves::Stream })
+            }
+            HttpServerAction::StreamRead(id) => answer(self.streams.read(&caller, id)),
+            HttpServerAction::StreamWrite(id) => answer(self.streams.write(&caller, id, blob)),
+            HttpServerAction::StreamEnd(id) => answer(self.streams.end(&caller, id)),
+            HttpServerAction::StreamAbort(id) => answer(self.streams.abort(&caller, id)),
             HttpServerAction::SecureBind { path, cache } => {
                 self.bind_http(&caller, &path, (Audience::OwnerApart, Origin::Anywhere), &Cache::asked(cache), blob)
                     .await

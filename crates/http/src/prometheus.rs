@@ -13,7 +13,7 @@ use wharf_types::metrics::{FailureReason, Family, Histogram, ModuleMetrics, Node
 
 use crate::access::{NotOwner, check_owner};
 use crate::auth::Arrival;
-use crate::body::Whole;
+use crate::body::AnswerBody;
 use crate::refusal::refuse;
 use crate::serve::Server;
 
@@ -26,7 +26,7 @@ const OTHER: &str = "other";
 type Described<T, V> = (&'static str, &'static str, &'static str, fn(&T) -> V);
 
 /// Answers a request for the counters.
-pub(crate) fn answer<B>(server: &Server, arrival: &Arrival, request: Request<B>) -> Response<Whole> {
+pub(crate) fn answer<B>(server: &Server, arrival: &Arrival, request: Request<B>) -> Response<AnswerBody> {
     let (parts, _) = request.into_parts();
     match check_owner(arrival.peer.ip(), &parts, &server.token) {
         Ok(()) => {}
@@ -39,7 +39,7 @@ pub(crate) fn answer<B>(server: &Server, arrival: &Arrival, request: Request<B>)
         return response;
     }
     let text = text(&server.handle.kernel().metrics(), server.settings.metrics_processes_max);
-    let mut response = Response::new(Whole::from(text.into_bytes()));
+    let mut response = Response::new(AnswerBody::from(text.into_bytes()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORMAT));
     response
 }

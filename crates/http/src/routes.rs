@@ -84,6 +84,8 @@ pub(crate) enum Origin {
 pub(crate) enum Serves {
     /// The process.
     Process,
+    /// The process, which takes and gives bodies piece by piece.
+    Stream,
     /// These bytes for GET and HEAD, the process for everything else.
     Cached(Box<Cached>),
     /// For WebSockets: a program on this machine that speaks for the process.
@@ -121,7 +123,7 @@ impl Route {
     fn cached_bytes(&self) -> usize {
         match &self.binding.serves {
             Serves::Cached(cached) => cached.len(),
-            Serves::Process | Serves::Extension | Serves::Nothing => 0,
+            Serves::Process | Serves::Stream | Serves::Extension | Serves::Nothing => 0,
         }
     }
 }

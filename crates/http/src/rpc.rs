@@ -20,7 +20,7 @@ use wharf_types::{Address, LazyLoadBlob, NodeName};
 
 use crate::access::{ControlToken, NotOwner, check_tool};
 use crate::auth::{Arrival, Tools};
-use crate::body::{self, BodyError, Whole};
+use crate::body::{self, AnswerBody, BodyError};
 use crate::refusal::{json, show_id};
 use crate::serve::Server;
 
@@ -49,7 +49,7 @@ impl Refused {
         Self { request: Some(request), ..self }
     }
 
-    fn response(self) -> Response<Whole> {
+    fn response(self) -> Response<AnswerBody> {
         let mut response = json(status_of(self.kind), &RpcRefusal { kind: self.kind, error: self.error });
         if self.kind == RpcRefusalKind::MethodNotAllowed {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
@@ -77,7 +77,7 @@ fn status_of(kind: RpcRefusalKind) -> StatusCode {
 }
 
 /// Answers a call.
-pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<Incoming>) -> Response<Whole> {
+pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<Incoming>) -> Response<AnswerBody> {
     let peer = arrival.peer;
     call(server, peer, request).await.unwrap_or_else(|refused| {
         let request = refused.request.map(tracing::field::display);
@@ -86,7 +86,7 @@ pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<
     })
 }
 
-async fn call(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> Result<Response<Whole>, Refused> {
+async fn call(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> Result<Response<AnswerBody>, Refused> {
     let (parts, body) = request.into_parts();
     check(peer, &parts, &server.token, server.gate.tools)?;
     let settings = &server.settings;
@@ -98,7 +98,7 @@ async fn call(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> 
     let reply = send(server, id, call).await;
     drop(held);
     let mut response = match reply.map_err(|refused| refused.of(request))? {
-        None => Response::new(Whole::default()),
+        None => Response::new(AnswerBody::default()),
         Some(envelope) => reply_to(envelope, settings.rpc_reply_blob_bytes_max).await?,
     };
     show_id(&mut response, request);
@@ -187,14 +187,14 @@ fn failed(target: &Address, error: CallError) -> Refused {
     Refused::new(kind, format_args!("cannot send to `{}`: {error}", target.process()))
 }
 
-async fn reply_to(envelope: Envelope, blob_bytes_max: usize) -> Result<Response<Whole>, Refused> {
+async fn reply_to(envelope: Envelope, blob_bytes_max: usize) -> Result<Response<AnswerBody>, Refused> {
     let bytes = envelope.content.body.len() + envelope.blob.as_ref().map_or(0, |blob| blob.bytes.len());
     if bytes > blob_bytes_max {
         let error = format_args!("the response has {bytes} bytes, and {blob_bytes_max} can be carried here");
         return Err(Refused::new(RpcRefusalKind::TooLarge, error));
     }
     let json = if bytes < LARGE_BYTES { reply(&envelope) } else { off_thread(move || reply(&envelope)).await? };
-    let mut response = Response::new(Whole::from(json));
+    let mut response = Response::new(AnswerBody::from(json));
     // Existing tools were written against a node that says so.
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
     Ok(response)

@@ -27,13 +27,14 @@ use wharf_types::rpc::RPC_PATH;
 
 use crate::access::ControlToken;
 use crate::auth::{self, Arrival, Gate, Scheme};
-use crate::body::Whole;
+use crate::body::AnswerBody;
 use crate::content::Compressor;
 use crate::module::HttpModule;
 use crate::refusal::refuse;
 use crate::routes::Routes;
 use crate::settings::HttpSettings;
 use crate::socket::Sockets;
+use crate::stream::Streams;
 use crate::tls::{Begun, Tls};
 use crate::under_way::{Counted, Spawn, UnderWay};
 use crate::{incoming, prometheus, rpc};
@@ -75,6 +76,8 @@ pub struct HttpServer {
     /// Paths at which processes take WebSockets.
     socket_routes: Arc<Routes>,
     sockets: Arc<Sockets>,
+    streams: Arc<Streams>,
+    budget: Budget,
     compressor: Compressor,
     settings: HttpSettings,
 }
@@ -83,10 +86,13 @@ impl HttpServer {
     /// A server without any bound path.
     pub fn new(settings: HttpSettings) -> Self {
         let routes = || Arc::new(Routes::new(settings.clone()));
+        let budget = Budget::new(settings.buffered_bytes_max);
         Self {
             routes: routes(),
             socket_routes: routes(),
             sockets: Sockets::new(settings.clone()),
+            streams: Streams::new(&settings, budget.clone()),
+            budget,
             compressor: Compressor::new(&settings),
             settings,
         }
@@ -98,6 +104,7 @@ impl HttpServer {
             routes: Arc::clone(&self.routes),
             socket_routes: Arc::clone(&self.socket_routes),
             sockets: Arc::clone(&self.sockets),
+            streams: Arc::clone(&self.streams),
             compressor: self.compressor.clone(),
         }
     }
@@ -105,6 +112,11 @@ impl HttpServer {
     #[cfg(test)]
     pub(crate) fn routes(&self) -> Arc<Routes> {
         Arc::clone(&self.routes)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn streams(&self) -> Arc<Streams> {
+        Arc::clone(&self.streams)
     }
 
     #[cfg(test)]
@@ -116,13 +128,12 @@ impl HttpServer {
     /// [`HttpServer::module`]; `gate` knows who the owner is.
     pub async fn serve(self, listening: Listening, handle: ModuleHandle, gate: Gate, stop: CancellationToken) {
         let Listening { listener, tls } = listening;
-        let budget = Budget::new(self.settings.buffered_bytes_max);
         let stop_wait = self.settings.stop_wait;
         let requests =
             CounterFamily::new("http_requests", "HTTP requests by the class of their status", "class", &CLASSES);
         let requests = Arc::new(requests);
         handle.show_counters(Arc::clone(&requests));
-        let sockets = self.sockets;
+        let (sockets, streams) = (self.sockets, self.streams);
         let abort = sockets.abort().clone();
         let connections = TaskTracker::new();
         if let Some(tls) = &tls {
@@ -132,11 +143,12 @@ impl HttpServer {
             routes: self.routes,
             socket_routes: self.socket_routes,
             sockets: Arc::clone(&sockets),
+            streams: Arc::clone(&streams),
             settings: self.settings,
             handle,
             token: gate.token.clone(),
             gate,
-            budget,
+            budget: self.budget,
             compressor: self.compressor,
             requests,
             tls,
@@ -152,6 +164,7 @@ impl HttpServer {
             abort.cancel();
             tokio::join!(connections.wait(), sockets.close());
         }
+        streams.close().await;
     }
 }
 
@@ -160,6 +173,7 @@ pub(crate) struct Server {
     pub(crate) routes: Arc<Routes>,
     pub(crate) socket_routes: Arc<Routes>,
     pub(crate) sockets: Arc<Sockets>,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) settings: HttpSettings,
     pub(crate) handle: ModuleHandle,
     pub(crate) token: ControlToken,
@@ -330,7 +344,12 @@ fn builder(server: &Server) -> auto::Builder<Spawn> {
     builder
 }
 
-async fn answer(server: &Server, peer: SocketAddr, scheme: Scheme, mut request: Request<Incoming>) -> Response<Whole> {
+async fn answer(
+    server: &Server,
+    peer: SocketAddr,
+    scheme: Scheme,
+    mut request: Request<Incoming>,
+) -> Response<AnswerBody> {
     let response = match prepare(server, scheme, peer, &mut request) {
         Err(response) => *response,
         Ok(arrival) => match request.uri().path() {
@@ -351,7 +370,7 @@ fn prepare(
     scheme: Scheme,
     peer: SocketAddr,
     request: &mut Request<Incoming>,
-) -> Result<Arrival, Box<Response<Whole>>> {
+) -> Result<Arrival, Box<Response<AnswerBody>>> {
     if request.headers().len() > HEADERS_MAX {
         let error = format!("a request has at most {HEADERS_MAX} headers");
         return Err(Box::new(refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error)));
@@ -371,7 +390,7 @@ fn prepare(
 }
 
 /// What came without TLS where TLS is spoken.
-fn to_tls(arrival: &Arrival, request: &Request<Incoming>) -> Response<Whole> {
+fn to_tls(arrival: &Arrival, request: &Request<Incoming>) -> Response<AnswerBody> {
     let is_look = matches!(*request.method(), Method::GET | Method::HEAD);
     match &arrival.authority {
         Some(authority) if is_look => {

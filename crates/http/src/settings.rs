@@ -38,6 +38,11 @@ pub struct HttpSettings {
     /// How long a body may pause.
     #[serde(deserialize_with = "seconds")]
     pub body_wait: Duration,
+    /// How long a process may take to answer a request whose body it takes piece by piece. It may do nothing for
+    /// `answer_wait` meanwhile.
+    pub stream_answer_wait: Seconds,
+    /// Bytes in one piece of a body.
+    pub stream_piece_bytes_max: usize,
     /// How long requests under way may go on after the server was told to stop.
     #[serde(deserialize_with = "seconds")]
     pub stop_wait: Duration,
@@ -102,6 +107,8 @@ impl Default for HttpSettings {
             handshake_wait: Duration::from_secs(10),
             http2_streams_max: 128,
             body_wait: Duration::from_secs(30),
+            stream_answer_wait: Seconds(3_600),
+            stream_piece_bytes_max: 1 << 20,
             stop_wait: Duration::from_secs(5),
             metrics_processes_max: 1_000,
             paths_max: 1_024,

@@ -86,6 +86,25 @@ pub enum HttpServerAction {
     },
     /// Close a socket of the caller. One that is not open is closed already.
     WebSocketClose(u32),
+    /// An addition of ours: [`HttpServerAction::Bind`] for bodies of any length. A request comes before its body has
+    /// arrived, with a number in [`IncomingHttpRequest::stream`] under which the process takes that body and gives its
+    /// own, piece by piece.
+    StreamBind {
+        /// Path below `/<process id>`.
+        path: String,
+        /// Whether only someone who is logged in may see it.
+        authenticated: bool,
+        /// Whether only this machine may see it.
+        local_only: bool,
+    },
+    /// Take the next piece of a request's body, which comes as the blob of the reply; an empty one is the end.
+    StreamRead(u32),
+    /// Send the blob as the next piece of an answer's body. The reply comes when there is room for another.
+    StreamWrite(u32),
+    /// The answer's body is complete.
+    StreamEnd(u32),
+    /// The answer's body will not be complete: the client is told by a connection that breaks off.
+    StreamAbort(u32),
 }
 
 /// What kind of frame a WebSocket carries.
@@ -133,6 +152,15 @@ pub enum HttpServerError {
     /// No such socket, or another process's.
     #[error("no such WebSocket")]
     WsChannelNotFound,
+    /// No such stream, another process's, one without a body to give yet, or a client that is gone.
+    #[error("no such stream of a body, or its client is gone")]
+    StreamNotFound,
+    /// A piece is on its way in this direction, this one is too large, or the node is busy with others.
+    #[error("there is no room for a piece of this size now")]
+    StreamBusy,
+    /// The body of a request did not arrive whole.
+    #[error("the body of the request broke off")]
+    StreamBroken,
 }
 
 /// What a process receives from the HTTP server.
@@ -175,6 +203,9 @@ pub struct IncomingHttpRequest {
     pub url_params: BTreeMap<String, String>,
     /// The query.
     pub query_params: BTreeMap<String, String>,
+    /// At a path of [`HttpServerAction::StreamBind`]: the number of the stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<u32>,
 }
 
 /// What a process answers; the body is the blob.
@@ -184,6 +215,9 @@ pub struct HttpResponse {
     pub status: u16,
     /// Headers. Of several spellings of one name the last counts.
     pub headers: BTreeMap<String, HeaderValues>,
+    /// The stream of the request, if the body follows by [`HttpServerAction::StreamWrite`]. There is no blob then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<u32>,
 }
 
 /// What a header of an answer carries: one text, as in Kinode, or a list of texts, which is an addition of ours: a

@@ -12,11 +12,11 @@ use super::origins;
 use super::redirect::LocalPath;
 use super::same_origin::check_same_origin;
 use crate::access::check_local;
-use crate::body::Whole;
+use crate::body::AnswerBody;
 use crate::refusal::refuse;
 use crate::routes::{Audience, Origin, Route};
 
-type Admission = Result<(), Box<Response<Whole>>>;
+type Admission = Result<(), Box<Response<AnswerBody>>>;
 
 /// Lets a request through to a bound path, or says what to answer instead. A request for a WebSocket is asked the same.
 ///
@@ -58,7 +58,7 @@ fn check_site(gate: &Gate, arrival: &Arrival, parts: &Parts, route: &Route) -> A
 }
 
 /// The same, at a subdomain.
-fn send_to(gate: &Gate, arrival: &Arrival, parts: &Parts, label: &str) -> Response<Whole> {
+fn send_to(gate: &Gate, arrival: &Arrival, parts: &Parts, label: &str) -> Response<AnswerBody> {
     let Some(origin) = gate.origin(arrival, Some(label)) else {
         let error = "this path has a subdomain of its own, and an address has none: open the node by a name that is in \
                      `hosts` in its wharf.toml";
@@ -69,11 +69,11 @@ fn send_to(gate: &Gate, arrival: &Arrival, parts: &Parts, label: &str) -> Respon
 }
 
 /// A redirect. Text that is no header cannot come here by what checks it before; if it did, there is no redirect.
-pub(crate) fn go_on(status: StatusCode, to: &str) -> Response<Whole> {
+pub(crate) fn go_on(status: StatusCode, to: &str) -> Response<AnswerBody> {
     let Ok(location) = HeaderValue::from_str(to) else {
         return refuse(StatusCode::BAD_REQUEST, "that is nowhere to go on to");
     };
-    let mut response = Response::new(Whole::default());
+    let mut response = Response::new(AnswerBody::default());
     *response.status_mut() = status;
     response.headers_mut().insert(LOCATION, location);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -81,7 +81,7 @@ pub(crate) fn go_on(status: StatusCode, to: &str) -> Response<Whole> {
 }
 
 /// S5: a name that anyone may have pointed here.
-pub(crate) fn unknown_name(arrival: &Arrival) -> Response<Whole> {
+pub(crate) fn unknown_name(arrival: &Arrival) -> Response<AnswerBody> {
     let error = match &arrival.authority {
         Some(authority) => format!(
             "this node does not go by the name `{}`; if it should, add it to `hosts` in its wharf.toml",
@@ -100,7 +100,7 @@ fn check_session(gate: &Gate, arrival: &Arrival, parts: &Parts) -> Admission {
 }
 
 /// Browsers are sent to the login page, programs are told what to show.
-fn log_in_first(gate: &Gate, arrival: &Arrival, parts: &Parts) -> Response<Whole> {
+fn log_in_first(gate: &Gate, arrival: &Arrival, parts: &Parts) -> Response<AnswerBody> {
     let is_visit = matches!(parts.method, Method::GET | Method::HEAD) && wants_html(&parts.headers);
     if is_visit {
         let here = parts.uri.path_and_query().and_then(|path| LocalPath::new(path.as_str()));

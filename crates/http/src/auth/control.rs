@@ -19,7 +19,7 @@ use super::redirect::LocalPath;
 use super::secret::NoRandomness;
 use super::session::Session;
 use crate::access::{NotOwner, check_owner};
-use crate::body::{self, Whole};
+use crate::body::{self, AnswerBody};
 use crate::refusal::{json, refuse};
 use crate::serve::Server;
 
@@ -47,7 +47,7 @@ impl Failed {
 }
 
 /// Answers a command.
-pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<Incoming>) -> Response<Whole> {
+pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<Incoming>) -> Response<AnswerBody> {
     let (parts, body) = request.into_parts();
     match check_owner(arrival.peer.ip(), &parts, &server.token) {
         Ok(()) => {}

@@ -29,7 +29,7 @@ use super::redirect::LocalPath;
 use super::same_origin::check_same_origin;
 use super::secret::Secret;
 use super::session::Session;
-use crate::body::{self, Whole};
+use crate::body::{self, AnswerBody};
 use crate::refusal::{json, refuse};
 use crate::serve::Server;
 
@@ -46,7 +46,7 @@ pub(crate) fn is_login_path(path: &str) -> bool {
 }
 
 /// Answers a request for one of them.
-pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<Incoming>) -> Response<Whole> {
+pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<Incoming>) -> Response<AnswerBody> {
     let (parts, body) = request.into_parts();
     let is_look = matches!(parts.method, Method::GET | Method::HEAD);
     match (parts.uri.path(), &arrival.site) {
@@ -62,7 +62,7 @@ pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<
     }
 }
 
-fn not_allowed(allow: &'static str) -> Response<Whole> {
+fn not_allowed(allow: &'static str) -> Response<AnswerBody> {
     let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, format_args!("only {allow} is understood here"));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     response
@@ -87,7 +87,7 @@ impl Destination {
 }
 
 /// `GET /login`: the page, or on to where a browser wants to go that is logged in already.
-fn look(server: &Server, arrival: &Arrival, parts: &Parts) -> Response<Whole> {
+fn look(server: &Server, arrival: &Arrival, parts: &Parts) -> Response<AnswerBody> {
     let (gate, form) = (&server.gate, query(parts));
     if let Some(session) = gate.session(arrival, &parts.headers) {
         return lead_on(gate, arrival, &session, Destination::of(server, &form));
@@ -115,13 +115,13 @@ fn look(server: &Server, arrival: &Arrival, parts: &Parts) -> Response<Whole> {
     }
 }
 
-fn used_up() -> Response<Whole> {
+fn used_up() -> Response<AnswerBody> {
     let text = "This link was used already, or is too old. `wharf login-link`, on the node's machine, prints another.";
     pages::note(StatusCode::FORBIDDEN, "This link is not good any more", text)
 }
 
 /// On to where somebody with a session wants to go.
-fn lead_on(gate: &Gate, arrival: &Arrival, session: &Session, to: Destination) -> Response<Whole> {
+fn lead_on(gate: &Gate, arrival: &Arrival, session: &Session, to: Destination) -> Response<AnswerBody> {
     let Some(label) = to.label else { return go_on(StatusCode::SEE_OTHER, to.path.as_str()) };
     let Some(origin) = gate.origin(arrival, Some(&label)) else {
         return go_on(StatusCode::SEE_OTHER, to.path.as_str());
@@ -137,14 +137,14 @@ fn lead_on(gate: &Gate, arrival: &Arrival, session: &Session, to: Destination) -
 }
 
 /// `GET /login` at a subdomain: the password is for the node's own origin.
-fn to_own_origin(gate: &Gate, arrival: &Arrival, parts: &Parts, label: &str) -> Response<Whole> {
+fn to_own_origin(gate: &Gate, arrival: &Arrival, parts: &Parts, label: &str) -> Response<AnswerBody> {
     let Some(origin) = gate.origin(arrival, None) else { return unknown_name(arrival) };
     let path = LocalPath::new(&query(parts).redirect).unwrap_or_else(LocalPath::root);
     go_on(StatusCode::SEE_OTHER, &format!("{origin}{LOGIN}?to={label}&redirect={}", path.in_query()))
 }
 
 /// `GET /login/enter`: a browser comes over to a subdomain.
-async fn enter(gate: &Gate, arrival: &Arrival, parts: &Parts, label: &str) -> Response<Whole> {
+async fn enter(gate: &Gate, arrival: &Arrival, parts: &Parts, label: &str) -> Response<AnswerBody> {
     let form = query(parts);
     let fits = |link: &LinkFor| matches!(link, LinkFor::Subdomain { label: of, .. } if &**of == label);
     let Some(LinkFor::Subdomain { label, parent }) = gate.links.take(&form.link, Instant::now(), fits) else {
@@ -179,8 +179,8 @@ fn with_session(
     arrival: &Arrival,
     same_site: SameSite,
     secret: &Secret,
-    mut response: Response<Whole>,
-) -> Response<Whole> {
+    mut response: Response<AnswerBody>,
+) -> Response<AnswerBody> {
     let age_s = gate.settings.session_s_max;
     if let Some(cookie) = cookie::set(&gate.node, arrival.scheme, same_site, secret, age_s) {
         response.headers_mut().append(SET_COOKIE, cookie);
@@ -226,7 +226,7 @@ impl NotLoggedIn {
 }
 
 /// `POST /login`.
-async fn log_in(server: &Server, arrival: &Arrival, parts: &Parts, body: Incoming) -> Response<Whole> {
+async fn log_in(server: &Server, arrival: &Arrival, parts: &Parts, body: Incoming) -> Response<AnswerBody> {
     if let Err(reason) = check_same_origin(arrival, parts) {
         return refuse(StatusCode::FORBIDDEN, reason);
     }
@@ -258,7 +258,7 @@ async fn log_in(server: &Server, arrival: &Arrival, parts: &Parts, body: Incomin
 
 /// A form may not be answered by a redirect to another origin, which its page's policy forbids: to a subdomain, the browser
 /// is sent on by a page.
-fn logged_in(to: &Destination, form: &Form, written: Written) -> Response<Whole> {
+fn logged_in(to: &Destination, form: &Form, written: Written) -> Response<AnswerBody> {
     let again = |label: &str| format!("{LOGIN}?to={label}&redirect={}", to.path.in_query());
     match (written, &to.label) {
         (Written::Json, _) => json(StatusCode::OK, &json!({ "redirect": to.path.as_str() })),
@@ -269,7 +269,13 @@ fn logged_in(to: &Destination, form: &Form, written: Written) -> Response<Whole>
     }
 }
 
-fn not_logged_in(gate: &Gate, parts: &Parts, form: &Form, written: Written, error: &NotLoggedIn) -> Response<Whole> {
+fn not_logged_in(
+    gate: &Gate,
+    parts: &Parts,
+    form: &Form,
+    written: Written,
+    error: &NotLoggedIn,
+) -> Response<AnswerBody> {
     let (status, text) = (error.status(), error.to_string());
     let mut response = match written {
         Written::Form if wants_html(&parts.headers) => {
@@ -340,7 +346,7 @@ async fn check_password(
 }
 
 /// `POST /logout`: ends the session, the one that it came from, and those that came from that one.
-async fn log_out(gate: &Gate, arrival: &Arrival, parts: &Parts) -> Response<Whole> {
+async fn log_out(gate: &Gate, arrival: &Arrival, parts: &Parts) -> Response<AnswerBody> {
     if let Err(reason) = check_same_origin(arrival, parts) {
         return refuse(StatusCode::FORBIDDEN, reason);
     }

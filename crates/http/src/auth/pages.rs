@@ -14,7 +14,7 @@ use wharf_types::NodeName;
 use super::form::Form;
 use super::password::CHARS_MIN;
 use super::secret::sha256;
-use crate::body::Whole;
+use crate::body::AnswerBody;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
@@ -48,14 +48,14 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn page(status: StatusCode, head: &str, title: &str, body: &str) -> Response<Whole> {
+fn page(status: StatusCode, head: &str, title: &str, body: &str) -> Response<AnswerBody> {
     let title = escaped(title);
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>{head}<style>{STYLE}</style></head>\
          <body><h1>{title}</h1>{body}</body></html>\n"
     );
-    let mut response = Response::new(Whole::from(html.into_bytes()));
+    let mut response = Response::new(AnswerBody::from(html.into_bytes()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -81,7 +81,13 @@ pub(crate) enum Ask {
 }
 
 /// The form for logging in.
-pub(crate) fn form(status: StatusCode, node: &NodeName, ask: Ask, form: &Form, error: Option<&str>) -> Response<Whole> {
+pub(crate) fn form(
+    status: StatusCode,
+    node: &NodeName,
+    ask: Ask,
+    form: &Form,
+    error: Option<&str>,
+) -> Response<AnswerBody> {
     let mut body = String::new();
     if let Some(error) = error {
         // Writing to a string cannot fail.
@@ -109,12 +115,12 @@ pub(crate) fn form(status: StatusCode, node: &NodeName, ask: Ask, form: &Form, e
 }
 
 /// Words, and no form.
-pub(crate) fn note(status: StatusCode, title: &str, text: &str) -> Response<Whole> {
+pub(crate) fn note(status: StatusCode, title: &str, text: &str) -> Response<AnswerBody> {
     page(status, "", title, &format!("<p>{}</p>", escaped(text)))
 }
 
 /// Sends the browser on, in its own name: what it sends there is not made by another site.
-pub(crate) fn bounce(to: &str) -> Response<Whole> {
+pub(crate) fn bounce(to: &str) -> Response<AnswerBody> {
     let to = escaped(to);
     let head = format!("<meta http-equiv=\"refresh\" content=\"0; url={to}\">");
     page(StatusCode::OK, &head, "One moment", &format!("<p><a href=\"{to}\">Go on</a></p>"))
@@ -128,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    async fn text(response: Response<Whole>) -> String {
+    async fn text(response: Response<AnswerBody>) -> String {
         let mut body = Box::pin(response.into_body());
         let mut bytes = Vec::new();
         while let Some(frame) = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {

@@ -7,31 +7,34 @@ use hyper::header::{
 use hyper::{Method, Response};
 
 use super::gzip::{Compressor, Effort, is_accepted};
-use crate::body::Whole;
+use crate::body::AnswerBody;
 
 /// Compresses an answer where that is worth it, the client takes it, and the process has not said otherwise.
 pub(crate) async fn compressed(
-    response: Response<Whole>,
+    response: Response<AnswerBody>,
     method: &Method,
     asked: &HeaderMap,
     compressor: &Compressor,
-) -> Response<Whole> {
+) -> Response<AnswerBody> {
     let (mut parts, body) = response.into_parts();
-    if !may_be(&parts.headers, body.len(), compressor) {
-        return Response::from_parts(parts, body);
+    let bytes = match body.into_bytes() {
+        Ok(bytes) => bytes,
+        Err(body) => return Response::from_parts(parts, body),
+    };
+    if !may_be(&parts.headers, bytes.len(), compressor) {
+        return Response::from_parts(parts, AnswerBody::new(bytes));
     }
     parts.headers.append(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
     if *method == Method::HEAD || !is_accepted(asked) {
-        return Response::from_parts(parts, body);
+        return Response::from_parts(parts, AnswerBody::new(bytes));
     }
-    let bytes = body.into_bytes();
     match compressor.compress(bytes.clone(), Effort::Once).await {
         Some(smaller) => {
             parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             weaken_tag(&mut parts.headers);
-            Response::from_parts(parts, Whole::new(smaller))
+            Response::from_parts(parts, AnswerBody::new(smaller))
         }
-        None => Response::from_parts(parts, Whole::new(bytes)),
+        None => Response::from_parts(parts, AnswerBody::new(bytes)),
     }
 }
 

@@ -12,7 +12,7 @@ use wharf_kernel::envelope::Blob;
 use super::gzip::{Compressor, Effort, LARGE_BYTES, is_accepted};
 use super::range::{self, Wanted};
 use super::validate;
-use crate::body::{Whole, shared};
+use crate::body::{AnswerBody, shared};
 
 /// Bytes, and the strong tag that stands for exactly these.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ impl Cached {
     }
 
     /// It as the answer to GET or HEAD. The HTTP library leaves the body out of answers to HEAD.
-    pub(crate) fn response(&self, method: &Method, asked: &HeaderMap) -> Response<Whole> {
+    pub(crate) fn response(&self, method: &Method, asked: &HeaderMap) -> Response<AnswerBody> {
         let range = asked.get(RANGE).filter(|_| *method == Method::GET).and_then(|range| range.to_str().ok());
         let gzip = self.gzip.as_ref().filter(|_| range.is_none() && is_accepted(asked));
         let form = gzip.unwrap_or(&self.plain);
@@ -70,14 +70,14 @@ impl Cached {
             return self.answer(StatusCode::NOT_MODIFIED, form, Bytes::new());
         }
         let wanted = range.filter(|_| validate::may_be_part(asked, form.tag()));
-        match wanted.map_or(Wanted::Whole, |range| range::read(range, form.bytes.len())) {
+        match wanted.map_or(Wanted::AnswerBody, |range| range::read(range, form.bytes.len())) {
             Wanted::Part(range) => self.part(form, range),
             Wanted::Nothing => {
                 let mut response = self.answer(StatusCode::RANGE_NOT_SATISFIABLE, form, Bytes::new());
                 set_range(&mut response, &format!("bytes */{}", form.bytes.len()));
                 response
             }
-            Wanted::Whole => {
+            Wanted::AnswerBody => {
                 let mut response = self.answer(StatusCode::OK, form, form.bytes.clone());
                 if gzip.is_some() {
                     response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -87,7 +87,7 @@ impl Cached {
         }
     }
 
-    fn part(&self, form: &Form, range: std::ops::Range<usize>) -> Response<Whole> {
+    fn part(&self, form: &Form, range: std::ops::Range<usize>) -> Response<AnswerBody> {
         let (len, last) = (form.bytes.len(), range.end.saturating_sub(1));
         let value = format!("bytes {}-{last}/{len}", range.start);
         let mut response = self.answer(StatusCode::PARTIAL_CONTENT, form, form.bytes.slice(range));
@@ -95,8 +95,8 @@ impl Cached {
         response
     }
 
-    fn answer(&self, status: StatusCode, form: &Form, body: Bytes) -> Response<Whole> {
-        let mut response = Response::new(Whole::new(body));
+    fn answer(&self, status: StatusCode, form: &Form, body: Bytes) -> Response<AnswerBody> {
+        let mut response = Response::new(AnswerBody::new(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, self.mime.clone());
@@ -109,7 +109,7 @@ impl Cached {
     }
 }
 
-fn set_range(response: &mut Response<Whole>, value: &str) {
+fn set_range(response: &mut Response<AnswerBody>, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(CONTENT_RANGE, value);
     }
@@ -144,7 +144,7 @@ mod tests {
         let cached = Cached::prepare(blob, &Compressor::new(&HttpSettings::default())).await;
         let response = cached.response(&Method::GET, &HeaderMap::new());
         assert_eq!(response.headers()[CONTENT_TYPE], "text/plain");
-        assert_eq!(response.into_body().into_bytes().as_ptr(), bytes.as_ptr());
+        assert_eq!(response.into_body().into_bytes().unwrap().as_ptr(), bytes.as_ptr());
     }
 
     #[tokio::test]

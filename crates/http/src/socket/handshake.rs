@@ -10,7 +10,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, Version};
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 
-use crate::body::Whole;
+use crate::body::AnswerBody;
 use crate::refusal::refuse;
 
 /// Appended to the key by whoever speaks the protocol.
@@ -33,7 +33,7 @@ pub(super) enum BadHandshake {
 
 impl BadHandshake {
     /// It as an HTTP answer.
-    pub(super) fn response(self) -> Response<Whole> {
+    pub(super) fn response(self) -> Response<AnswerBody> {
         if self != Self::Version {
             return refuse(StatusCode::BAD_REQUEST, self);
         }
@@ -51,7 +51,7 @@ pub(super) fn is_asked(headers: &HeaderMap) -> bool {
 }
 
 /// Checks a request that asks for a WebSocket, and makes the answer that opens it.
-pub(super) fn accept(parts: &Parts) -> Result<Response<Whole>, BadHandshake> {
+pub(super) fn accept(parts: &Parts) -> Result<Response<AnswerBody>, BadHandshake> {
     let headers = &parts.headers;
     if parts.method != Method::GET || parts.version < Version::HTTP_11 || !has_token(headers, CONNECTION, "upgrade") {
         return Err(BadHandshake::Request);
@@ -64,7 +64,7 @@ pub(super) fn accept(parts: &Parts) -> Result<Response<Whole>, BadHandshake> {
         return Err(BadHandshake::Key);
     }
     let accepted = HeaderValue::from_str(&accept_key(key)).map_err(|_| BadHandshake::Key)?;
-    let mut response = Response::new(Whole::default());
+    let mut response = Response::new(AnswerBody::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
     response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));

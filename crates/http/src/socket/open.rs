@@ -15,7 +15,7 @@ use super::registry::{Far, NoPlace};
 use super::task::{Task, Waits, json};
 use crate::access::check_local_tool;
 use crate::auth::{Arrival, admit};
-use crate::body::Whole;
+use crate::body::AnswerBody;
 use crate::incoming::failed;
 use crate::refusal::{refuse, try_later};
 use crate::routes::{Match, Serves};
@@ -24,7 +24,7 @@ use crate::serve::Server;
 /// What became of a request that may have asked for a WebSocket.
 pub(crate) enum Upgraded {
     /// It did, and this is the answer.
-    Answered(Response<Whole>),
+    Answered(Response<AnswerBody>),
     /// It did not, or nobody opens any there.
     Not,
 }
@@ -47,7 +47,7 @@ pub(crate) async fn upgrade(server: &Server, arrival: &Arrival, request: &mut Re
     Upgraded::Answered(opened.unwrap_or_else(|refused| *refused))
 }
 
-type Refused = Box<Response<Whole>>;
+type Refused = Box<Response<AnswerBody>>;
 
 fn refused(status: StatusCode, error: impl std::fmt::Display) -> Refused {
     Box::new(refuse(status, error))
@@ -60,7 +60,7 @@ async fn open(
     parts: &Parts,
     found: &Match<'_>,
     on_upgrade: OnUpgrade,
-) -> Result<Response<Whole>, Refused> {
+) -> Result<Response<AnswerBody>, Refused> {
     let far = check(server, arrival, parts, found)?;
     let response = handshake::accept(parts).map_err(|bad| Box::new(bad.response()))?;
     let owner = &found.route.owner;
@@ -101,7 +101,7 @@ fn check(server: &Server, arrival: &Arrival, parts: &Parts, found: &Match<'_>) -
                 Err(refused(StatusCode::FORBIDDEN, error))
             }
         },
-        Serves::Process | Serves::Cached(_) => Ok(Far::Client),
+        Serves::Process | Serves::Stream | Serves::Cached(_) => Ok(Far::Client),
         Serves::Nothing => Err(refused(StatusCode::NOT_FOUND, "no process takes WebSockets at this path any more")),
     }
 }

@@ -16,5 +16,6 @@ mod login;
 mod paths;
 mod process;
 mod sockets;
+mod streams;
 mod tls;
 mod world;

@@ -39,6 +39,15 @@ impl RuntimeModule for Web {
         let url = request["Http"]["url"].as_str().unwrap_or_default();
         match url.rsplit('/').next().unwrap_or_default() {
             "silent" => Answer::Later,
+            "upload" => {
+                let _ = self.told.send((request, None));
+                Answer::Later
+            }
+            "download" => {
+                let stream = request["Http"]["stream"].clone();
+                let _ = self.told.send((request, None));
+                Answer::Reply(json!({"status": 200, "headers": {"X-A": "b"}, "stream": stream}))
+            }
             "page" => {
                 let headers =
                     json!({"Content-Type": "text/html", "ETag": "\"mine\"", "Set-Cookie": ["a=1; HttpOnly", "b=2"]});

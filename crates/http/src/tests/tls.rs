@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::world::{TOKEN, World, gate};
-use crate::body::Whole;
+use crate::body::AnswerBody;
 use crate::{Certificate, HttpSettings, Tls};
 
 /// A node that speaks TLS, and the folder with its certificate.
@@ -42,8 +42,8 @@ async fn connect(world: &World, folder: &TempDir, name: &'static str, alpn: &[&s
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name).unwrap(), stream).await.unwrap()
 }
 
-fn get(url: &str) -> Request<Whole> {
-    Request::get(url).body(Whole::default()).unwrap()
+fn get(url: &str) -> Request<AnswerBody> {
+    Request::get(url).body(AnswerBody::default()).unwrap()
 }
 
 async fn text(response: Response<hyper::body::Incoming>) -> String {
@@ -94,7 +94,7 @@ async fn s21_over_tls_the_cookie_is_secure() {
     let (mut send, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let request = Request::post("https://localhost/login").header("content-type", "application/json");
-    let request = request.body(Whole::from(br#"{"password":"correct horse"}"#.to_vec())).unwrap();
+    let request = request.body(AnswerBody::from(br#"{"password":"correct horse"}"#.to_vec())).unwrap();
     let response = send.send_request(request).await.unwrap();
     let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
     assert!(cookie.starts_with("__Host-wharf-session_a.os=") && cookie.contains("; Secure"), "{cookie}");
@@ -103,7 +103,7 @@ async fn s21_over_tls_the_cookie_is_secure() {
     let visit = |host: &str| {
         Request::get(format!("https://{host}/web:distro:sys/mine"))
             .header("cookie", pair)
-            .body(Whole::default())
+            .body(AnswerBody::default())
             .unwrap()
     };
     assert_eq!(send.send_request(visit("localhost")).await.unwrap().status(), StatusCode::OK);

@@ -24,6 +24,7 @@ use super::process::{Told, Web};
 use crate::auth::InMemory;
 use crate::routes::Routes;
 use crate::socket::Sockets;
+use crate::stream::Streams;
 use crate::{ControlToken, Gate, GateParts, HttpServer, HttpSettings, Listening, LoginSettings, Tls, Tools};
 
 pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -74,6 +75,7 @@ pub(super) struct World {
     pub(super) stop: CancellationToken,
     pub(super) serving: JoinHandle<()>,
     pub(super) sockets: Arc<Sockets>,
+    pub(super) streams: Arc<Streams>,
     /// Closed to make the process wait.
     pub(super) gate: Arc<Semaphore>,
     web: ModuleHandle,
@@ -105,7 +107,7 @@ impl World {
             stop: stop.child_token(),
         });
         let server = HttpServer::new(settings);
-        let (routes, sockets) = (server.routes(), server.sockets());
+        let (routes, sockets, streams) = (server.routes(), server.sockets(), server.streams());
         let (tell, told) = unbounded_channel();
         let gate = Arc::new(Semaphore::new(1_000));
         let handle = kernel.start_module(server.module());
@@ -115,7 +117,7 @@ impl World {
         let address = listener.local_addr().unwrap();
         let serving = server.serve(Listening { listener, tls }, handle, Gate::open(door).unwrap(), stop.clone());
         let serving = tokio::spawn(serving);
-        Self { address, routes, serving, stop, sockets, gate, web, received, told: Mutex::new(told) }
+        Self { address, routes, serving, stop, sockets, streams, gate, web, received, told: Mutex::new(told) }
     }
 
     /// What the process is told next of its WebSockets.
@@ -135,6 +137,15 @@ impl World {
         let answer = self.web.request(&target, content, blob, Seconds(30), SendAs::Module).await.unwrap();
         let body = String::from_utf8(answer.content.body.to_vec()).unwrap();
         (body, answer.content.metadata.map(|text| text.to_string()))
+    }
+
+    /// [`World::act`] for what is answered with a blob.
+    pub(super) async fn act_for_blob(&self, action: Value) -> (String, Option<Vec<u8>>) {
+        let target: Address = "our@http-server:distro:sys".parse().unwrap();
+        let content = Content::body(action.to_string().into_bytes());
+        let answer = self.web.request(&target, content, None, Seconds(30), SendAs::Module).await.unwrap();
+        let body = String::from_utf8(answer.content.body.to_vec()).unwrap();
+        (body, answer.blob.map(|blob| blob.bytes.to_vec()))
     }
 
     /// The process binds a path for everyone.

@@ -1,0 +1,205 @@
+//! Which streams are open, and whose they are.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wharf_kernel::budget::Budget;
+use wharf_kernel::envelope::ReplyPath;
+
+use super::download::Piece;
+use super::upload::Upload;
+use crate::settings::HttpSettings;
+
+/// Pieces of an answer that wait for the client, besides the one that is being sent and the one that waits for room.
+const PIECES_WAITING: usize = 1;
+
+/// One request whose bodies pass piece by piece.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) id: u32,
+    /// Who was asked.
+    pub(super) life: ReplyPath,
+    pub(super) upload: Arc<AsyncMutex<Upload>>,
+    answer: Mutex<AnswerState>,
+    is_complete: AtomicBool,
+    /// One piece of an answer at a time waits for room.
+    pub(super) writing: Arc<Semaphore>,
+    /// Pieces read.
+    pub(super) read: AtomicU64,
+}
+
+#[derive(Debug)]
+enum AnswerState {
+    NotBegun,
+    Open(mpsc::Sender<Piece>),
+    Over,
+}
+
+impl Stream {
+    fn lock(&self) -> MutexGuard<'_, AnswerState> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pieces that will be written. `None` after the first time.
+    pub(super) fn begin_answer(&self) -> Option<mpsc::Receiver<Piece>> {
+        let mut state = self.lock();
+        let AnswerState::NotBegun = *state else { return None };
+        let (sender, receiver) = mpsc::channel(PIECES_WAITING);
+        *state = AnswerState::Open(sender);
+        Some(receiver)
+    }
+
+    /// Where pieces go, while the answer is being given.
+    pub(super) fn pieces(&self) -> Option<mpsc::Sender<Piece>> {
+        match &*self.lock() {
+            AnswerState::Open(sender) => Some(sender.clone()),
+            AnswerState::NotBegun | AnswerState::Over => None,
+        }
+    }
+
+    /// No more pieces come. Whether any could have.
+    pub(super) fn end_answer(&self, how: AnswerEnd) -> bool {
+        let mut state = self.lock();
+        let was_open = matches!(*state, AnswerState::Open(_));
+        if was_open {
+            // Before the sender is gone, which is what the other side looks at.
+            self.is_complete.store(how == AnswerEnd::Complete, Ordering::Release);
+            *state = AnswerState::Over;
+        }
+        was_open
+    }
+
+    /// Whether the process said that the answer is complete.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete.load(Ordering::Acquire)
+    }
+
+    /// Returns when for `wait`, or up to twice as long, the process read nothing and waited for nothing of the client.
+    pub(crate) async fn idle(&self, wait: Duration) {
+        let mut before = self.read.load(Ordering::Relaxed);
+        loop {
+            tokio::time::sleep(wait).await;
+            let is_reading = self.upload.try_lock().is_err();
+            let read = self.read.load(Ordering::Relaxed);
+            if read == before && !is_reading {
+                return;
+            }
+            before = read;
+        }
+    }
+}
+
+/// How an answer ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AnswerEnd {
+    Complete,
+    BrokenOff,
+}
+
+/// All streams of the node. There are no more than requests under way, which are bounded.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    open: Mutex<HashMap<u32, Arc<Stream>>>,
+    random: SystemRandom,
+    pub(super) piece_bytes_max: usize,
+    /// How long a client may pause in either direction.
+    pub(super) pause_max: Duration,
+    pub(super) budget: Budget,
+    /// One for each piece that is waited for.
+    pub(super) tasks: TaskTracker,
+    /// Ends them.
+    pub(super) stop: CancellationToken,
+}
+
+impl Streams {
+    pub(crate) fn new(settings: &HttpSettings, budget: Budget) -> Arc<Self> {
+        Arc::new(Self {
+            open: Mutex::default(),
+            random: SystemRandom::new(),
+            piece_bytes_max: settings.stream_piece_bytes_max,
+            pause_max: settings.body_wait,
+            budget,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Waits for no piece any more. For when there are no connections.
+    pub(crate) async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Held for single changes, which a panic cannot leave half done.
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Arc<Stream>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lists a request for one life of a process, under a number that no other has.
+    pub(crate) fn list(self: &Arc<Self>, life: ReplyPath, body: Incoming) -> Listed {
+        let upload = Arc::new(AsyncMutex::new(Upload::new(body)));
+        let mut open = self.lock();
+        loop {
+            let id = self.random_id();
+            if let Entry::Vacant(free) = open.entry(id) {
+                let stream = Arc::new(Stream {
+                    id,
+                    life,
+                    upload,
+                    answer: Mutex::new(AnswerState::NotBegun),
+                    is_complete: AtomicBool::new(false),
+                    writing: Arc::new(Semaphore::new(1)),
+                    read: AtomicU64::new(0),
+                });
+                free.insert(Arc::clone(&stream));
+                return Listed { streams: Arc::clone(self), stream };
+            }
+        }
+    }
+
+    /// Random, so that a number says nothing about the streams of others.
+    fn random_id(&self) -> u32 {
+        let mut id = [0; 4];
+        // Cannot fail on any system that the node runs on; the loop above finds a free number anyway.
+        let _ = self.random.fill(&mut id);
+        u32::from_ne_bytes(id)
+    }
+
+    /// A stream of this life of a process.
+    pub(super) fn of(&self, life: &ReplyPath, id: u32) -> Option<Arc<Stream>> {
+        self.lock().get(&id).filter(|stream| stream.life == *life).cloned()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+}
+
+/// A stream for as long as its process can find it.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    streams: Arc<Streams>,
+    stream: Arc<Stream>,
+}
+
+impl Listed {
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.streams.lock().remove(&self.stream.id);
+    }
+}
