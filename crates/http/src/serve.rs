@@ -36,7 +36,7 @@ use crate::settings::HttpSettings;
 use crate::socket::Sockets;
 use crate::stream::Streams;
 use crate::tls::{Begun, Tls};
-use crate::under_way::{Counted, Spawn, UnderWay};
+use crate::under_way::{Counted, Over, Spawn, UnderWay};
 use crate::{incoming, prometheus, rpc};
 
 /// Bytes for the header of a request, and headers in it.
@@ -207,7 +207,10 @@ impl Ends {
         tokio::select! {
             () = self.abort.cancelled() => Reason::Abort,
             () = self.stop.cancelled() => Reason::Stop,
-            () = under_way.idle(idle_max) => Reason::Idle,
+            over = under_way.over(idle_max) => match over {
+                Over::Idle => Reason::Idle,
+                Over::Stalled => Reason::Abort,
+            },
         }
     }
 }
@@ -292,7 +295,7 @@ where
         }
     });
     let builder = builder(server);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(under_way.watch(stream)), service);
     let mut connection = pin!(connection);
     let idle_max = server.settings.header_wait;
     // In a collection, since that polls it only when it is woken, and not with each request.
@@ -314,7 +317,7 @@ where
                 tokio::select! {
                     ended = connection => ended,
                     // It was told to go.
-                    () = under_way.idle(idle_max.min(FAREWELL_WAIT)) => Ok(()),
+                    _ = under_way.over(idle_max.min(FAREWELL_WAIT)) => Ok(()),
                     () = ends.abort.cancelled() => Ok(()),
                 }
             }

@@ -26,8 +26,8 @@ pub struct HttpSettings {
     pub rpc_reply_blob_bytes_max: usize,
     /// Bytes of request bodies in memory, over all connections.
     pub buffered_bytes_max: usize,
-    /// How long the header of a request may take, and how long a connection may stay idle. Looked at once in this time, so
-    /// it may be twice as long.
+    /// How long the header of a request may take, a connection stay idle, and a client take nothing of its answer. Looked
+    /// at once in this time, so it may be twice as long.
     #[serde(deserialize_with = "seconds")]
     pub header_wait: Duration,
     /// How long a TLS handshake may take.

@@ -1,5 +1,7 @@
 //! Bodies that pass through a process piece by piece.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -127,7 +129,7 @@ async fn a_request_comes_before_its_body_and_is_read_as_it_arrives() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_or_pauses_for_too_long_is_an_error() {
-    let brief = HttpSettings { body_wait: std::time::Duration::from_millis(50), ..Default::default() };
+    let brief = HttpSettings { body_wait: Duration::from_millis(50), ..Default::default() };
     for (settings, breaks_off) in [(HttpSettings::default(), true), (brief, false)] {
         let world = world(settings).await;
         let (mut client, stream) = begin(&world, "POST", "upload", "Content-Length: 6\r\n\r\none").await;
@@ -144,8 +146,10 @@ async fn a_body_that_breaks_off_or_pauses_for_too_long_is_an_error() {
 /// The process is told, at the latest when nothing more fits.
 #[tokio::test]
 async fn a_client_that_goes_or_reads_nothing_ends_the_stream() {
-    let brief = HttpSettings { body_wait: std::time::Duration::from_millis(50), ..Default::default() };
-    for (settings, goes) in [(HttpSettings::default(), true), (brief, false)] {
+    let (brief, long) = (Duration::from_millis(50), Duration::from_secs(3_600));
+    let by_piece = HttpSettings { body_wait: brief, header_wait: long, ..Default::default() };
+    let by_connection = HttpSettings { body_wait: long, header_wait: brief, ..Default::default() };
+    for (settings, goes) in [(HttpSettings::default(), true), (by_piece, false), (by_connection, false)] {
         let world = world(settings).await;
         let (client, stream) = begin(&world, "GET", "download", "\r\n").await;
         while write(&world, stream, b"first").await == NOT_FOUND {}
