@@ -30,6 +30,7 @@ pub mod authoring;
 pub mod authority;
 pub mod cli;
 pub mod databases;
+pub mod memory;
 pub mod node;
 pub mod packages;
 pub mod paths;

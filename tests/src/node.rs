@@ -236,6 +236,11 @@ impl Node {
         &self.home
     }
 
+    /// The process that it is.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.as_ref().expect("the node runs").child.id()
+    }
+
     /// Where it serves, without a `/` at the end.
     pub fn url(&self) -> &str {
         &self.url

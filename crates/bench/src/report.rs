@@ -30,6 +30,9 @@ pub(crate) enum Unit {
     /// Kibibytes.
     #[serde(rename = "KiB")]
     Kibibytes,
+    /// Mebibytes in a second.
+    #[serde(rename = "MiB/s")]
+    MebibytesPerSecond,
 }
 
 impl Unit {
@@ -41,6 +44,7 @@ impl Unit {
             Self::ThousandsPerSecond => "k/s",
             Self::PerSecond => "/s",
             Self::Kibibytes => "KiB",
+            Self::MebibytesPerSecond => "MiB/s",
         }
     }
 }

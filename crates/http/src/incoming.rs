@@ -94,7 +94,7 @@ async fn ask_in_pieces(
     let Ok(place) = Arc::clone(&found.route.places).try_acquire_owned() else { return too_many(server, found) };
     let (target, settings) = (&found.route.owner, &server.settings);
     let Some(life) = server.handle.life_of(target) else { return gone(server, found) };
-    let listed = server.streams.list(life, body);
+    let listed = server.streams.list(life.clone(), body);
     let number = listed.stream().id;
     let message = guest::message(arrival.client, parts, found, &server.token, Some(number));
     let Ok(message) = message else { return unwritable() };
@@ -103,6 +103,9 @@ async fn ask_in_pieces(
     let answer = tokio::select! {
         answer = server.handle.request_as(id, target, Content::body(message), blob, wait, SendAs::Module) => answer,
         () = listed.stream().idle(settings.answer_wait.duration()) => Err(CallError::Timeout),
+        () = life.ended() => {
+            return refuse(StatusCode::BAD_GATEWAY, format!("`{}` ended before it answered", target.process()));
+        }
     };
     let response = match answer.map(read_answer) {
         Ok(Ok((answer, _))) if answer.stream == Some(number) => {

@@ -12,9 +12,10 @@
 //! | `gone` | ends at once |
 //! | `saver-N` | saves its state as often as it is told |
 //! | `setter-N` | sets keys as often as it is told |
-//! | `http` | answers every GET with the same text |
+//! | `http` | answers every GET with the same text; at `/bytes` gives and takes bodies of any length |
 
 mod blocks;
+mod bodies;
 mod children;
 mod databases;
 mod driver;
@@ -64,14 +65,18 @@ fn wait() {
 }
 
 fn serve_page() {
-    if let Err(error) = http::bind("/", Access::Anyone) {
+    let bound = http::bind("/", Access::Anyone).and_then(|()| http::bind_stream("/bytes", Access::Anyone));
+    if let Err(error) = bound {
         return println!("{error}");
     }
     loop {
         match await_message() {
             Ok(message) => {
-                if http::HttpRequest::read(&message).is_some() {
-                    http::Reply::bytes("text/plain", protocol::PAGE).send();
+                if let Some(request) = http::HttpRequest::read(&message) {
+                    match request.stream() {
+                        Some(stream) => bodies::serve(&request, stream),
+                        None => http::Reply::bytes("text/plain", protocol::PAGE).send(),
+                    }
                 }
             }
             Err(error) => println!("{error}"),

@@ -1,6 +1,7 @@
 //! What is measured. Each benchmark has a node of its own, so that none finds what another left.
 
 mod blob;
+mod bodies;
 mod boot;
 mod crowd;
 mod databases;
@@ -48,6 +49,8 @@ pub(crate) enum Name {
     Memory,
     /// HTTP GET answered by a guest
     Http,
+    /// Long HTTP bodies through a guest
+    Bodies,
     /// Durable writes of state, by 1 and by 100 processes
     State,
     /// Files: 1 MiB read and appended, and a small one made
@@ -64,7 +67,7 @@ pub(crate) enum Name {
 
 impl Name {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::RoundTrip,
         Self::Pipelined,
         Self::Pairs,
@@ -75,6 +78,7 @@ impl Name {
         Self::Boot,
         Self::Memory,
         Self::Http,
+        Self::Bodies,
         Self::State,
         Self::Files,
         Self::StdFs,
@@ -101,6 +105,7 @@ impl Name {
             Self::Boot => "boots of a node",
             Self::Memory => "memory of waiting processes",
             Self::Http => "HTTP",
+            Self::Bodies => "long bodies",
             Self::State => "durable writes",
             Self::Files => "files",
             Self::StdFs => "std::fs in a guest",
@@ -123,6 +128,7 @@ impl Name {
             Self::Boot => boot::run(bench),
             Self::Memory => memory::run(bench),
             Self::Http => http::run(bench),
+            Self::Bodies => bodies::run(bench),
             Self::State => state::run(bench),
             Self::Files => files::run(bench),
             Self::StdFs => std_fs::run(bench),

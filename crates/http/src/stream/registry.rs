@@ -28,7 +28,10 @@ pub(crate) struct Stream {
     /// Who was asked.
     pub(super) life: ReplyPath,
     pub(super) upload: Arc<AsyncMutex<Upload>>,
-    answer: Mutex<AnswerState>,
+    /// Where pieces go until the answer is over.
+    answer: Mutex<Option<mpsc::Sender<Piece>>>,
+    /// Where they come from, until the answer has begun: the first may come before the status.
+    pieces: Mutex<Option<mpsc::Receiver<Piece>>>,
     is_complete: AtomicBool,
     /// One piece of an answer at a time waits for room.
     pub(super) writing: Arc<Semaphore>,
@@ -36,43 +39,39 @@ pub(crate) struct Stream {
     pub(super) read: AtomicU64,
 }
 
-#[derive(Debug)]
-enum AnswerState {
-    NotBegun,
-    Open(mpsc::Sender<Piece>),
-    Over,
-}
-
 impl Stream {
-    fn lock(&self) -> MutexGuard<'_, AnswerState> {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The pieces that will be written. `None` after the first time.
-    pub(super) fn begin_answer(&self) -> Option<mpsc::Receiver<Piece>> {
-        let mut state = self.lock();
-        let AnswerState::NotBegun = *state else { return None };
+    fn new(id: u32, life: ReplyPath, body: Incoming) -> Self {
         let (sender, receiver) = mpsc::channel(PIECES_WAITING);
-        *state = AnswerState::Open(sender);
-        Some(receiver)
+        Self {
+            id,
+            life,
+            upload: Arc::new(AsyncMutex::new(Upload::new(body))),
+            answer: Mutex::new(Some(sender)),
+            pieces: Mutex::new(Some(receiver)),
+            is_complete: AtomicBool::new(false),
+            writing: Arc::new(Semaphore::new(1)),
+            read: AtomicU64::new(0),
+        }
     }
 
-    /// Where pieces go, while the answer is being given.
+    /// The pieces that were and will be written. `None` after the first time.
+    pub(super) fn begin_answer(&self) -> Option<mpsc::Receiver<Piece>> {
+        lock(&self.pieces).take()
+    }
+
+    /// Where pieces go, while the answer is not over.
     pub(super) fn pieces(&self) -> Option<mpsc::Sender<Piece>> {
-        match &*self.lock() {
-            AnswerState::Open(sender) => Some(sender.clone()),
-            AnswerState::NotBegun | AnswerState::Over => None,
-        }
+        lock(&self.answer).clone()
     }
 
     /// No more pieces come. Whether any could have.
     pub(super) fn end_answer(&self, how: AnswerEnd) -> bool {
-        let mut state = self.lock();
-        let was_open = matches!(*state, AnswerState::Open(_));
+        let mut answer = lock(&self.answer);
+        let was_open = answer.is_some();
         if was_open {
             // Before the sender is gone, which is what the other side looks at.
             self.is_complete.store(how == AnswerEnd::Complete, Ordering::Release);
-            *state = AnswerState::Over;
+            *answer = None;
         }
         was_open
     }
@@ -95,6 +94,11 @@ impl Stream {
             before = read;
         }
     }
+}
+
+/// Held for single changes, which a panic cannot leave half done.
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How an answer ends.
@@ -139,27 +143,13 @@ impl Streams {
         self.tasks.wait().await;
     }
 
-    /// Held for single changes, which a panic cannot leave half done.
-    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Arc<Stream>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Lists a request for one life of a process, under a number that no other has.
     pub(crate) fn list(self: &Arc<Self>, life: ReplyPath, body: Incoming) -> Listed {
-        let upload = Arc::new(AsyncMutex::new(Upload::new(body)));
-        let mut open = self.lock();
+        let mut open = lock(&self.open);
         loop {
             let id = self.random_id();
             if let Entry::Vacant(free) = open.entry(id) {
-                let stream = Arc::new(Stream {
-                    id,
-                    life,
-                    upload,
-                    answer: Mutex::new(AnswerState::NotBegun),
-                    is_complete: AtomicBool::new(false),
-                    writing: Arc::new(Semaphore::new(1)),
-                    read: AtomicU64::new(0),
-                });
+                let stream = Arc::new(Stream::new(id, life, body));
                 free.insert(Arc::clone(&stream));
                 return Listed { streams: Arc::clone(self), stream };
             }
@@ -176,12 +166,17 @@ impl Streams {
 
     /// A stream of this life of a process.
     pub(super) fn of(&self, life: &ReplyPath, id: u32) -> Option<Arc<Stream>> {
-        self.lock().get(&id).filter(|stream| stream.life == *life).cloned()
+        lock(&self.open).get(&id).filter(|stream| stream.life == *life).cloned()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn any(&self) -> Option<u32> {
+        lock(&self.open).keys().next().copied()
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        lock(&self.open).len()
     }
 }
 
@@ -200,6 +195,6 @@ impl Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.streams.lock().remove(&self.stream.id);
+        lock(&self.streams.open).remove(&self.stream.id);
     }
 }

@@ -21,10 +21,12 @@
 mod reply;
 mod router;
 mod socket;
+mod stream;
 
 pub use reply::Reply;
 pub use router::Router;
 pub use socket::{Channel, Frame, Rooms, SocketEvent, bind_socket, unbind_socket};
+pub use stream::{BodyReader, BodyWriter, Stream, bind_stream};
 
 use std::collections::BTreeMap;
 
@@ -41,6 +43,8 @@ use crate::process;
 use crate::request::Request;
 
 const TIMEOUT_S: u64 = 10;
+/// The node bounds how long a client may take.
+const CLIENT_TIMEOUT_S: u64 = 3_600;
 
 /// Why a call failed.
 pub type Error = CallError<HttpServerError>;
@@ -97,6 +101,8 @@ pub struct HttpRequest {
     pub query: BTreeMap<String, String>,
     /// Names in lower case.
     pub headers: BTreeMap<String, String>,
+    /// Number of its stream, at a path of [`bind_stream`].
+    pub stream: Option<u32>,
 }
 
 impl HttpRequest {
@@ -120,10 +126,11 @@ impl HttpRequest {
             url_params: incoming.url_params,
             query: incoming.query_params,
             headers: incoming.headers,
+            stream: incoming.stream,
         }
     }
 
-    /// The bytes the client sent. Take them before waiting for anything else: see [`Message::blob`].
+    /// The bytes the client sent, but for those of a [`Stream`]. Take them before waiting for anything else: see [`Message::blob`].
     pub fn body(&self) -> Vec<u8> {
         wit::get_blob().map(|blob| blob.bytes).unwrap_or_default()
     }
@@ -163,14 +170,23 @@ fn bind_to(path: &str, access: Access, cached: Option<LazyLoadBlob>) -> Result<(
 }
 
 fn ask(tried: &str, action: &HttpServerAction, blob: Option<LazyLoadBlob>) -> Result<(), Error> {
+    ask_for(tried, action, blob, TIMEOUT_S).map(drop)
+}
+
+fn ask_for(
+    tried: &str,
+    action: &HttpServerAction,
+    blob: Option<LazyLoadBlob>,
+    timeout_s: u64,
+) -> Result<Message, Error> {
     let mut request = Request::to_module("http-server")
         .json(action)
         .map_err(|error| CallError::Malformed { tried: tried.to_owned(), error: error.to_string() })?;
     if let Some(blob) = blob {
         request = request.blob(blob);
     }
-    let (reply, _): (HttpServerReply, Message) = call(request, tried, TIMEOUT_S)?;
-    reply.map_err(|source| CallError::Refused { tried: tried.to_owned(), source })
+    let (reply, message): (HttpServerReply, Message) = call(request, tried, timeout_s)?;
+    reply.map(|()| message).map_err(|source| CallError::Refused { tried: tried.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ use crate::response::Response;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a reply does nothing until it is sent"]
 pub struct Reply {
-    status: u16,
-    headers: BTreeMap<String, HeaderValues>,
-    body: Vec<u8>,
+    pub(super) status: u16,
+    pub(super) headers: BTreeMap<String, HeaderValues>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Reply {
@@ -100,7 +100,7 @@ impl Reply {
     /// Answers the HTTP request being handled.
     pub fn send(self) {
         let Self { status, headers, body } = self;
-        match Response::new().json(&HttpResponse { status, headers }) {
+        match Response::new().json(&HttpResponse { status, headers, stream: None }) {
             Ok(response) => response.blob(LazyLoadBlob { mime: None, bytes: body }).send(),
             Err(error) => crate::print(1, &format!("an HTTP answer could not be written: {error}")),
         }

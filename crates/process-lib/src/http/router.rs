@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use wharf_types::http_server::HttpServerRequest;
 
 use super::socket::bytes_of;
-use super::{Access, Error, HttpRequest, Reply, SocketEvent, bind, bind_socket, sent_by_server};
+use super::{Access, Error, HttpRequest, Reply, SocketEvent, Stream, bind, bind_socket, bind_stream, sent_by_server};
 use crate::message::{Message, await_message};
 
 type Handler<S> = Box<dyn FnMut(&mut S, &HttpRequest) -> Reply>;
+type StreamHandler<S> = Box<dyn FnMut(&mut S, &HttpRequest, Stream)>;
 type SocketHandler<S> = Box<dyn FnMut(&mut S, SocketEvent)>;
 type MessageHandler<S> = Box<dyn FnMut(&mut S, Message)>;
 
@@ -46,6 +47,7 @@ type MessageHandler<S> = Box<dyn FnMut(&mut S, Message)>;
 pub struct Router<S> {
     state: S,
     paths: BTreeMap<String, Path<S>>,
+    streams: BTreeMap<String, (Access, StreamHandler<S>)>,
     sockets: Vec<(String, Access)>,
     on_socket: Option<SocketHandler<S>>,
     on_message: Option<MessageHandler<S>>,
@@ -59,7 +61,14 @@ struct Path<S> {
 impl<S> Router<S> {
     /// A router without paths.
     pub fn new(state: S) -> Self {
-        Self { state, paths: BTreeMap::new(), sockets: Vec::new(), on_socket: None, on_message: None }
+        Self {
+            state,
+            paths: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            sockets: Vec::new(),
+            on_socket: None,
+            on_message: None,
+        }
     }
 
     /// Answers GET, and HEAD with the same headers. `path` may have parts like `:id` and end in `*rest`.
@@ -118,6 +127,17 @@ impl<S> Router<S> {
         self
     }
 
+    /// Answers a path, whatever the method, piece by piece.
+    pub fn stream(
+        mut self,
+        path: &str,
+        access: Access,
+        handler: impl FnMut(&mut S, &HttpRequest, Stream) + 'static,
+    ) -> Self {
+        self.streams.insert(format!("/{}", path.trim_matches('/')), (access, Box::new(handler)));
+        self
+    }
+
     /// Opens WebSockets at a path. What happens to them goes to [`Router::on_socket`].
     pub fn socket(mut self, path: &str, access: Access) -> Self {
         self.sockets.push((path.to_owned(), access));
@@ -150,13 +170,20 @@ impl<S> Router<S> {
     /// Binds all paths, for processes with a loop of their own.
     pub fn bind(&self) -> Result<(), Error> {
         self.paths.iter().try_for_each(|(path, Path { access, .. })| bind(path, *access))?;
+        self.streams.iter().try_for_each(|(path, (access, _))| bind_stream(path, *access))?;
         self.sockets.iter().try_for_each(|(path, access)| bind_socket(path, *access))
     }
 
     /// Handles one message.
     pub fn handle(&mut self, message: Message) {
         match sent_by_server(&message) {
-            Some(HttpServerRequest::Http(incoming)) => self.answer(&HttpRequest::of(incoming)).send(),
+            Some(HttpServerRequest::Http(incoming)) => {
+                let request = HttpRequest::of(incoming);
+                match (request.stream(), self.streams.get_mut(&request.bound_path)) {
+                    (Some(stream), Some((_, handler))) => handler(&mut self.state, &request, stream),
+                    _ => self.answer(&request).send(),
+                }
+            }
             Some(event) => {
                 if let (Some(event), Some(handler)) =
                     (SocketEvent::of(event, || bytes_of(&message)), &mut self.on_socket)
@@ -205,6 +232,7 @@ mod tests {
             url_params: BTreeMap::new(),
             query: BTreeMap::new(),
             headers: BTreeMap::new(),
+            stream: None,
         }
     }
 
