@@ -84,7 +84,10 @@ fn a_stream_is_its_processs_alone_and_ends_with_it() {
     assert_eq!(act(&node, A, &bind), json!({ "Ok": null }));
     let mut client = TcpStream::connect(node.url().strip_prefix("http://").unwrap()).unwrap();
     client
-        .write_all(format!("POST /{A}/s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n").as_bytes())
+        .write_all(
+            format!("POST /{A}/s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 9\r\n\r\n")
+                .as_bytes(),
+        )
         .unwrap();
     let number = eventually("the process is asked", || {
         let seen = node.seen(A).into_iter().find_map(|seen| {
