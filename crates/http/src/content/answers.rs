@@ -6,7 +6,7 @@ use hyper::header::{
 };
 use hyper::{Method, Response};
 
-use super::gzip::{Compressor, Effort, is_accepted};
+use super::compress::{Coding, Compressor, Effort};
 use crate::body::AnswerBody;
 
 /// Compresses an answer where that is worth it, the client takes it, and the process has not said otherwise.
@@ -25,12 +25,12 @@ pub(crate) async fn compressed(
         return Response::from_parts(parts, AnswerBody::new(bytes));
     }
     parts.headers.append(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
-    if *method == Method::HEAD || !is_accepted(asked) {
+    let Some(coding) = Coding::best(asked).filter(|_| *method != Method::HEAD) else {
         return Response::from_parts(parts, AnswerBody::new(bytes));
-    }
-    match compressor.compress(bytes.clone(), Effort::Once).await {
+    };
+    match compressor.compress(bytes.clone(), coding, Effort::Once).await {
         Some(smaller) => {
-            parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
             weaken_tag(&mut parts.headers);
             Response::from_parts(parts, AnswerBody::new(smaller))
         }

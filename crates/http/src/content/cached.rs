@@ -9,7 +9,7 @@ use hyper::{Method, Response, StatusCode};
 use tokio::task::spawn_blocking;
 use wharf_kernel::envelope::Blob;
 
-use super::gzip::{Compressor, Effort, LARGE_BYTES, is_accepted};
+use super::compress::{Coding, Compressor, Effort, LARGE_BYTES};
 use super::range::{self, Wanted};
 use super::validate;
 use crate::body::{AnswerBody, shared};
@@ -32,7 +32,8 @@ impl Form {
 pub(crate) struct Cached {
     mime: HeaderValue,
     plain: Form,
-    gzip: Option<Form>,
+    /// The best first.
+    packed: Vec<(Coding, Form)>,
 }
 
 impl Cached {
@@ -43,44 +44,52 @@ impl Cached {
         let bytes = shared(blob.bytes);
         let hash = hash(bytes.clone()).await;
         let worth_it = mime.to_str().is_ok_and(|mime| compressor.is_worth_it(mime, bytes.len()));
-        let compressed = if worth_it { compressor.compress(bytes.clone(), Effort::Kept).await } else { None };
-        // A tag stands for bytes: the compressed ones are others.
-        let gzip = compressed.map(|bytes| Form { bytes, tag: tag(&hash, "-gzip") });
-        Self { mime, plain: Form { bytes, tag: tag(&hash, "") }, gzip }
+        let mut packed = Vec::new();
+        for coding in Coding::ALL.into_iter().filter(|_| worth_it) {
+            if let Some(bytes) = compressor.compress(bytes.clone(), coding, Effort::Kept).await {
+                // A tag stands for bytes: the compressed ones are others.
+                packed.push((coding, Form { bytes, tag: tag(&hash, &format!("-{}", coding.as_str())) }));
+            }
+        }
+        Self { mime, plain: Form { bytes, tag: tag(&hash, "") }, packed }
     }
 
     /// Plain text, for tests of what is above.
     #[cfg(test)]
     pub(crate) fn plain(bytes: Vec<u8>) -> Self {
         let tag = tag(&blake3::hash(&bytes), "");
-        Self { mime: HeaderValue::from_static("text/plain"), plain: Form { bytes: bytes.into(), tag }, gzip: None }
+        Self {
+            mime: HeaderValue::from_static("text/plain"),
+            plain: Form { bytes: bytes.into(), tag },
+            packed: Vec::new(),
+        }
     }
 
     /// How many bytes it keeps in memory.
     pub(crate) fn len(&self) -> usize {
-        self.plain.bytes.len() + self.gzip.as_ref().map_or(0, |form| form.bytes.len())
+        self.plain.bytes.len() + self.packed.iter().map(|(_, form)| form.bytes.len()).sum::<usize>()
     }
 
     /// It as the answer to GET or HEAD. The HTTP library leaves the body out of answers to HEAD.
     pub(crate) fn response(&self, method: &Method, asked: &HeaderMap) -> Response<AnswerBody> {
         let range = asked.get(RANGE).filter(|_| *method == Method::GET).and_then(|range| range.to_str().ok());
-        let gzip = self.gzip.as_ref().filter(|_| range.is_none() && is_accepted(asked));
-        let form = gzip.unwrap_or(&self.plain);
+        let packed = self.packed.iter().find(|(coding, _)| range.is_none() && coding.is_accepted(asked));
+        let form = packed.map_or(&self.plain, |(_, form)| form);
         if validate::has_it(asked, form.tag()) {
             return self.answer(StatusCode::NOT_MODIFIED, form, Bytes::new());
         }
         let wanted = range.filter(|_| validate::may_be_part(asked, form.tag()));
-        match wanted.map_or(Wanted::AnswerBody, |range| range::read(range, form.bytes.len())) {
+        match wanted.map_or(Wanted::Whole, |range| range::read(range, form.bytes.len())) {
             Wanted::Part(range) => self.part(form, range),
             Wanted::Nothing => {
                 let mut response = self.answer(StatusCode::RANGE_NOT_SATISFIABLE, form, Bytes::new());
                 set_range(&mut response, &format!("bytes */{}", form.bytes.len()));
                 response
             }
-            Wanted::AnswerBody => {
+            Wanted::Whole => {
                 let mut response = self.answer(StatusCode::OK, form, form.bytes.clone());
-                if gzip.is_some() {
-                    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                if let Some((coding, _)) = packed {
+                    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
                 }
                 response
             }
@@ -102,7 +111,7 @@ impl Cached {
         headers.insert(CONTENT_TYPE, self.mime.clone());
         headers.insert(ETAG, form.tag.clone());
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        if self.gzip.is_some() {
+        if !self.packed.is_empty() {
             headers.insert(VARY, HeaderValue::from_name(ACCEPT_ENCODING));
         }
         response
@@ -151,8 +160,8 @@ mod tests {
     async fn each_form_has_its_own_tag_and_counts() {
         let text = Blob::new(Some("text/html"), vec![b'x'; 50_000]);
         let cached = Cached::prepare(text, &Compressor::new(&HttpSettings::default())).await;
-        let gzip = cached.gzip.as_ref().unwrap();
-        assert_ne!(gzip.tag, cached.plain.tag);
-        assert_eq!(cached.len(), 50_000 + gzip.bytes.len());
+        let [(Coding::Brotli, brotli), (Coding::Gzip, gzip)] = &cached.packed[..] else { unreachable!() };
+        assert!(gzip.tag != cached.plain.tag && gzip.tag != brotli.tag);
+        assert_eq!(cached.len(), 50_000 + gzip.bytes.len() + brotli.bytes.len());
     }
 }

@@ -5,15 +5,15 @@
 //! | `cached` | answers that a process gave in advance |
 //! | `range` | a part of one |
 //! | `validate` | whether the client has it already |
-//! | `gzip` | compressing, and who wants it |
+//! | `compress` | compressing, and who wants it |
 //! | `answers` | compressing the answers of processes |
 
 mod answers;
 mod cached;
-mod gzip;
+mod compress;
 mod range;
 mod validate;
 
 pub(crate) use answers::compressed;
 pub(crate) use cached::Cached;
-pub(crate) use gzip::Compressor;
+pub(crate) use compress::Compressor;

@@ -6,7 +6,7 @@ use std::ops::Range;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// All of it: what is not understood is ignored, and several ranges are.
-    AnswerBody,
+    Whole,
     /// These bytes.
     Part(Range<usize>),
     /// Bytes that there are none of.
@@ -15,16 +15,16 @@ pub(super) enum Wanted {
 
 /// Reads the value of `Range` for a body of `len` bytes.
 pub(super) fn read(value: &str, len: usize) -> Wanted {
-    let Some((unit, ranges)) = value.split_once('=') else { return Wanted::AnswerBody };
-    let Some((first, last)) = ranges.trim().split_once('-') else { return Wanted::AnswerBody };
+    let Some((unit, ranges)) = value.split_once('=') else { return Wanted::Whole };
+    let Some((first, last)) = ranges.trim().split_once('-') else { return Wanted::Whole };
     if !unit.trim().eq_ignore_ascii_case("bytes") {
-        return Wanted::AnswerBody;
+        return Wanted::Whole;
     }
     match (number(first), number(last)) {
         (Number::None, Number::Is(suffix)) => part(len.saturating_sub(suffix), len, len),
         (Number::Is(first), Number::None) => part(first, len, len),
         (Number::Is(first), Number::Is(last)) if first <= last => part(first, last.saturating_add(1), len),
-        _ => Wanted::AnswerBody,
+        _ => Wanted::Whole,
     }
 }
 
@@ -66,13 +66,13 @@ mod tests {
             ("bytes=-0", Wanted::Nothing),
             ("bytes=10-", Wanted::Nothing),
             ("bytes=99999999999999999999999-", Wanted::Nothing),
-            ("bytes=4-2", Wanted::AnswerBody),
-            ("bytes=0-1,3-4", Wanted::AnswerBody),
-            ("bytes=-", Wanted::AnswerBody),
-            ("bytes=a-b", Wanted::AnswerBody),
-            ("bytes=+1-2", Wanted::AnswerBody),
-            ("lines=1-2", Wanted::AnswerBody),
-            ("", Wanted::AnswerBody),
+            ("bytes=4-2", Wanted::Whole),
+            ("bytes=0-1,3-4", Wanted::Whole),
+            ("bytes=-", Wanted::Whole),
+            ("bytes=a-b", Wanted::Whole),
+            ("bytes=+1-2", Wanted::Whole),
+            ("lines=1-2", Wanted::Whole),
+            ("", Wanted::Whole),
         ] {
             assert_eq!(read(value, 10), wanted, "{value}");
         }

@@ -20,9 +20,12 @@ async fn world_with_page(bytes: Vec<u8>, mime: &str) -> World {
 }
 
 fn unpacked(reply: &Reply) -> Vec<u8> {
-    assert_eq!(reply.headers["content-encoding"], "gzip");
     let mut bytes = Vec::new();
-    GzDecoder::new(&*reply.body).read_to_end(&mut bytes).unwrap();
+    match reply.headers["content-encoding"].as_str() {
+        "br" => brotli::Decompressor::new(&*reply.body, 4_096).read_to_end(&mut bytes).unwrap(),
+        "gzip" => GzDecoder::new(&*reply.body).read_to_end(&mut bytes).unwrap(),
+        other => panic!("{other}"),
+    };
     bytes
 }
 
@@ -72,8 +75,11 @@ async fn pages_are_compressed_for_who_takes_that() {
     let page: Vec<u8> = b"<p>hello</p>".repeat(10_000);
     let world = world_with_page(page.clone(), "text/html").await;
     let plain = world.ask("GET", PAGE, &[]).await;
-    let packed = world.ask("GET", PAGE, &[("Accept-Encoding", "br, gzip")]).await;
+    let smallest = world.ask("GET", PAGE, &[("Accept-Encoding", "gzip, deflate, br")]).await;
+    let packed = world.ask("GET", PAGE, &[("Accept-Encoding", "gzip")]).await;
     assert!(plain.body == page && unpacked(&packed) == page && packed.body.len() < page.len() / 10);
+    assert!(unpacked(&smallest) == page && smallest.body.len() < packed.body.len());
+    assert_ne!(smallest.headers["etag"], packed.headers["etag"]);
     assert!(!plain.headers.contains_key("content-encoding"));
     for reply in [&plain, &packed] {
         assert_eq!(reply.headers["vary"], "accept-encoding");
@@ -96,6 +102,9 @@ async fn answers_of_processes_are_compressed_and_keep_their_headers() {
     world.bind("/").await;
     let packed = world.ask("GET", "/web:distro:sys/page", &[("Accept-Encoding", "gzip")]).await;
     assert_eq!(unpacked(&packed), vec![b'x'; 100_000]);
+    let smallest = world.ask("GET", "/web:distro:sys/page", &[("Accept-Encoding", "gzip, br")]).await;
+    assert_eq!(smallest.headers["content-encoding"], "br");
+    assert_eq!(unpacked(&smallest), vec![b'x'; 100_000]);
     assert_eq!((packed.headers["etag"].as_str(), packed.headers["vary"].as_str()), ("W/\"mine\"", "accept-encoding"));
     let plain = world.ask("GET", "/web:distro:sys/page", &[]).await;
     assert_eq!((plain.body.len(), plain.headers["etag"].as_str()), (100_000, "\"mine\""));
