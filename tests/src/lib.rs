@@ -1,6 +1,6 @@
 //! Whole-node tests: the real `wharfd` and `wharf`, with real guests, over the interfaces that people use.
 //!
-//! `scripts/test` builds what they need: the binaries in `target/release`, the packages in `target/packages` and
+//! `scripts/test` builds what they need: the binaries in `target/quick`, the packages in `target/packages` and
 //! `target/test-packages`. Every test has a node of its own, with its own home and port, so they run side by side.
 //!
 //! | module | what it is for |

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The folder of the programs under test: `WHARF_BINARIES` if set, for example to test what is shipped; else
-/// `target/release`, two folders above the running test.
+/// `target/quick`, two folders above the running test.
 fn binaries() -> PathBuf {
     if let Some(folder) = std::env::var_os("WHARF_BINARIES") {
         return folder.into();
