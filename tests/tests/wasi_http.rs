@@ -324,19 +324,19 @@ fn cpu_burst_ms_max_ends_one_request() {
     assert_eq!(hits(&node, "cpu_burst_ms_max"), 1.0);
 }
 
-/// As with every process: what it was asked is not answered, and its paths are gone.
+/// As with every process: what it was asked is not answered, and its paths are gone at once.
 #[test]
 fn killing_it_ends_what_is_under_way() {
-    let (node, gate) = (node("[http_limits]\nanswer_wait = 600\n"), Gate::start());
+    let (node, gate) = (node("[http_limits]\nanswer_wait = 10\n"), Gate::start());
     let asked = start_get(&node, &gate.path());
     let spinning = start_get(&node, "/spin");
     gate.wait_for(1);
     node.kernel(&KernelCommand::KillProcess(MAIN.parse().unwrap()));
+    assert_eq!(get(&node, "/").0, 404);
     for asked in [asked, spinning] {
         let (status, text) = asked.join().unwrap();
         assert!(matches!(status, 503 | 504), "{status} {text}");
     }
-    assert_eq!(get(&node, "/").0, 404);
     node.assert_serves();
 }
 
