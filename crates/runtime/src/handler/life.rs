@@ -215,7 +215,7 @@ impl Life {
     }
 
     fn hand(&mut self, job: Job) {
-        let Err(job) = self.pool.hand(job) else { return };
+        let Some(job) = self.pool.hand(job) else { return };
         if self.waiting.len() < self.settings.http_waiting_max {
             self.waiting.push_back(job);
             return;
@@ -231,7 +231,7 @@ impl Life {
             if !self.under_way.contains_key(&job.id) {
                 continue;
             }
-            if let Err(job) = self.pool.hand(job) {
+            if let Some(job) = self.pool.hand(job) {
                 self.waiting.push_front(job);
                 return;
             }

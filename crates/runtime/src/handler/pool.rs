@@ -151,8 +151,8 @@ impl Pool {
         self.ended.pop()
     }
 
-    /// Gives a request to an instance, or gives it back when all are busy and there may be no more.
-    pub(super) fn hand(&mut self, job: Job) -> Result<(), Job> {
+    /// Gives a request to an instance. Returns it when all are busy and there may be no more.
+    pub(super) fn hand(&mut self, job: Job) -> Option<Job> {
         let idle_since = |seat: &Seat| match seat.doing {
             Doing::Nothing { since } => Some(since),
             Doing::Handling { .. } => None,
@@ -165,9 +165,9 @@ impl Pool {
             seat.handle(job);
             self.seats.push(seat);
         } else {
-            return Err(job);
+            return Some(job);
         }
-        Ok(())
+        None
     }
 
     /// Begins one more instance, with nothing to do.

@@ -206,11 +206,8 @@ mod tests {
     }
 
     fn shown(url: &str, target: Option<&str>, headers: Value) -> Shown {
-        let mut http = json!({ "source_socket_addr": "127.0.0.1:1", "method": "PATCH", "url": url, "bound_path": "/",
-            "headers": headers, "url_params": {}, "query_params": { "a": "1" } });
-        if let Some(target) = target {
-            http["target"] = json!(target);
-        }
+        let http = json!({ "source_socket_addr": "127.0.0.1:1", "method": "PATCH", "url": url, "target": target,
+            "bound_path": "/", "headers": headers, "url_params": {}, "query_params": { "a": "1" } });
         request(&serde_json::to_vec(&json!({ "Http": http })).unwrap(), None, &process()).unwrap()
     }
 
