@@ -19,7 +19,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{ControlToken, split_port};
-use crate::auth::{cookies_without_ours, is_our_cookie};
+use crate::auth::{Scheme, cookies_without_ours, is_our_cookie};
 use crate::routes::Match;
 
 /// [`wharf_types::http_server::HttpServerRequest`], borrowed.
@@ -33,6 +33,8 @@ struct Incoming<'a> {
     source_socket_addr: SocketAddr,
     method: &'a str,
     url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
     bound_path: &'a str,
     headers: Headers<'a>,
     url_params: UrlParams<'a>,
@@ -43,7 +45,7 @@ struct Incoming<'a> {
 
 /// The message to a process for a request.
 pub(crate) fn message(
-    peer: SocketAddr,
+    (peer, scheme): (SocketAddr, Scheme),
     parts: &Parts,
     found: &Match<'_>,
     token: &ControlToken,
@@ -54,6 +56,7 @@ pub(crate) fn message(
         source_socket_addr: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
         method: parts.method.as_str(),
         url: url(parts),
+        target: target(scheme, parts),
         bound_path: &found.route.bound_path,
         headers: Headers { headers: &parts.headers, with_token: token.is_in(&parts.headers) },
         url_params: UrlParams(found),
@@ -64,11 +67,22 @@ pub(crate) fn message(
     Ok(json)
 }
 
+/// Host and port, as the client has it.
+fn authority(parts: &Parts) -> &str {
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    host.or_else(|| parts.uri.authority().map(|authority| authority.as_str())).unwrap_or("localhost")
+}
+
+/// All of the URL, byte for byte, where [`url`] leaves out more than a port.
+fn target(scheme: Scheme, parts: &Parts) -> Option<String> {
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let is_more = scheme != Scheme::Http || parts.uri.query().is_some() || path.ends_with('/');
+    is_more.then(|| [scheme.as_str(), "://", authority(parts), path].concat())
+}
+
 /// `http://host/path`: no port, no slash at the end, no query.
 fn url(parts: &Parts) -> String {
-    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str())).unwrap_or("localhost");
-    let path = parts.uri.path();
+    let (host, path) = (authority(parts), parts.uri.path());
     let mut url = String::with_capacity("http://".len() + host.len() + path.len());
     url.push_str("http://");
     url.push_str(split_port(host).0);
@@ -277,7 +291,8 @@ mod tests {
         let path = parts.uri.path().to_owned();
         let found = routes.find(&path).unwrap();
         let token = ControlToken::new(TOKEN).unwrap();
-        let json = message("[::ffff:127.0.0.1]:51234".parse().unwrap(), &parts, &found, &token, None).unwrap();
+        let client = ("[::ffff:127.0.0.1]:51234".parse().unwrap(), Scheme::Http);
+        let json = message(client, &parts, &found, &token, None).unwrap();
         match serde_json::from_slice(&json).unwrap() {
             HttpServerRequest::Http(incoming) => incoming,
             other => unreachable!("{other:?}"),
@@ -295,6 +310,9 @@ mod tests {
         assert_eq!(incoming.source_socket_addr.as_deref(), Some("127.0.0.1:51234"));
         assert_eq!(incoming.method, "POST");
         assert_eq!(incoming.url, "http://node.example/chess:chess:sys/games/1/a/b");
+        let target = "http://node.example:8080/chess:chess:sys/games/1/a/b/?id=1&q=a+b%26&id=2&flag&=";
+        assert_eq!(incoming.target.as_deref(), Some(target));
+        assert_eq!(read_back(Request::get("/chess:chess:sys/games/1/a").body(()).unwrap()).target, None);
         assert_eq!(incoming.bound_path, "/chess:chess:sys/games/:id/*rest");
         let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         assert_eq!(incoming.headers, pairs(&[("host", "node.example:8080"), ("x-odd", ""), ("x-twice", "two")]));

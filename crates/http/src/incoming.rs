@@ -66,7 +66,8 @@ async fn ask(
     };
     // Taken only now: a client that is slow to send its body takes up no place.
     let Ok(place) = Arc::clone(&found.route.places).try_acquire_owned() else { return too_many(server, found) };
-    let Ok(message) = guest::message(arrival.client, parts, found, &server.token, None) else { return unwritable() };
+    let client = (arrival.client, arrival.scheme);
+    let Ok(message) = guest::message(client, parts, found, &server.token, None) else { return unwritable() };
     let (target, wait) = (&found.route.owner, server.settings.answer_wait);
     // Processes count on a blob, empty or not.
     let blob = Some(Blob::new(None, bytes));
@@ -96,7 +97,8 @@ async fn ask_in_pieces(
     let Some(life) = server.handle.life_of(target) else { return gone(server, found) };
     let listed = server.streams.list(life.clone(), body);
     let number = listed.stream().id;
-    let message = guest::message(arrival.client, parts, found, &server.token, Some(number));
+    let client = (arrival.client, arrival.scheme);
+    let message = guest::message(client, parts, found, &server.token, Some(number));
     let Ok(message) = message else { return unwritable() };
     let blob = Some(Blob::new(None, Vec::new()));
     let (id, wait) = (server.handle.new_request(), settings.stream_answer_wait);

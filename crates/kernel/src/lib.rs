@@ -31,6 +31,7 @@
 //! | `counters`, `histogram`, [`meter`], `seen`, `metrics` | what is counted, and put together for who asks |
 //! | `ring`, `events`, `trace`, `watch` | what happened lately, for who comes and asks |
 //! | [`public_id`] | the id under which a request is shown |
+//! | [`recorder`] | what a life brings into the log |
 //! | [`api`] | `kernel:distro:sys` |
 //! | `sync` | locks and atomics that a test can watch |
 //! | `permit`, `listing` | who may command what; who holds what, for people |
@@ -64,6 +65,7 @@ pub mod persistence;
 pub mod places;
 pub mod process;
 pub mod public_id;
+pub mod recorder;
 mod revocation;
 mod ring;
 mod runner;

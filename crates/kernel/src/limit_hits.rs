@@ -120,6 +120,10 @@ limits! {
     NodeOpenFiles = "node_open_files_max",
     /// A guest computed for too long.
     CpuBurst = "cpu_burst_ms_max",
+    /// A process that handles HTTP had too many requests waiting for an instance.
+    HttpWaiting = "http_waiting_max",
+    /// The instances of a process that handles HTTP wrote bodies with too many bytes.
+    HttpBuffered = "http_buffered_bytes_max",
 }
 
 /// One counter for each limit.

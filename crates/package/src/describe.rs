@@ -3,6 +3,7 @@
 //! The words include a stranger's text. Every character that is not printable ASCII is escaped, so that a manifest
 //! can neither steer a terminal nor make one line look like another.
 
+use serde_json::json;
 use wharf_types::OnExit;
 
 use crate::capability::CapabilityEntry;
@@ -53,6 +54,11 @@ fn request(me: &str, capability: &CapabilityEntry) -> String {
         CapabilityEntry::Custom { params, .. } if issuer.has_parts("vfs", "distro", "sys") && is_root(params) => {
             format!("{me} may read and change the files of every package on this node ({params} from {issuer})")
         }
+        CapabilityEntry::Custom { params, .. }
+            if issuer.has_parts("http-server", "distro", "sys") && *params == json!({ "paths": "public" }) =>
+        {
+            format!("{me} answers everybody who reaches this node by HTTP, not only its owner ({params} from {issuer})")
+        }
         CapabilityEntry::Custom { params, .. } => format!("{me} gets the right {params} from {issuer}"),
     }
 }
@@ -99,7 +105,8 @@ mod tests {
         let lines = requests(
             "\"Restart\"",
             r#"["kernel:distro:sys","http-server:distro:sys",{"process":"vfs:distro:sys","params":{"root":true}},
-                {"process":"kernel:distro:sys","params":{"root":true}}]"#,
+                {"process":"kernel:distro:sys","params":{"root":true}},
+                {"process":"http-server:distro:sys","params":{"paths":"public"}}]"#,
             r#"["b:b:b.os",{"process":"terminal:terminal:sys","params":"Read"}]"#,
         );
         assert_eq!(
@@ -110,6 +117,8 @@ mod tests {
                 "chat may send messages to http-server:distro:sys",
                 "chat may read and change the files of every package on this node ({\"root\":true} from vfs:distro:sys)",
                 "chat may start, stop and empower any process on this node ({\"root\":true} from kernel:distro:sys)",
+                "chat answers everybody who reaches this node by HTTP, not only its owner ({\"paths\":\"public\"} from \
+                 http-server:distro:sys)",
                 "b:b:b.os may send messages to chat",
                 "chat gives the right \"Read\" to terminal:terminal:sys",
                 "any process on this node may send messages to chat",

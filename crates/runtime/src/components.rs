@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, Type};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wharf_bindings::INIT;
 use wharf_kernel::Book;
 use wharf_kernel::envelope::Payload;
@@ -19,7 +20,10 @@ use wharf_vfs::Vfs;
 
 use crate::engine::{self, RuntimeError, RuntimeSettings};
 use crate::files::Files;
-use crate::instance::{self, Guest};
+use crate::guest::Guest;
+use crate::handler::{self, Handler};
+use crate::inspect::Entry;
+use crate::instance::{self, Process};
 use crate::lanes::{Lanes, Threads};
 use crate::turn::Ticks;
 use crate::{host, inspect};
@@ -52,17 +56,35 @@ impl Host {
 /// The node's runtime.
 pub struct Runtime {
     host: Arc<Host>,
-    linker: Arc<Linker<Guest>>,
+    linkers: Arc<Linkers>,
     slots: DashMap<Hash, Slot>,
     recent: Mutex<VecDeque<Arc<ReadyComponent>>>,
     compiling: Semaphore,
 }
 
+/// What the components of each kind may import.
+struct Linkers {
+    process: Linker<Guest<Process>>,
+    handler: Linker<Guest<Handler>>,
+}
+
 /// A component that is linked: starting it only instantiates.
-pub(crate) struct ReadyComponent {
+enum ReadyComponent {
+    Process(Arc<ReadyProcess>),
+    Handler(Arc<ReadyHandler>),
+}
+
+/// A process.
+pub(crate) struct ReadyProcess {
     pub(crate) host: Arc<Host>,
-    pub(crate) pre: InstancePre<Guest>,
+    pub(crate) pre: InstancePre<Guest<Process>>,
     pub(crate) init: ComponentExportIndex,
+}
+
+/// A handler of HTTP.
+pub(crate) struct ReadyHandler {
+    pub(crate) host: Arc<Host>,
+    pub(crate) pre: ProxyPre<Guest<Handler>>,
 }
 
 impl Runtime {
@@ -75,12 +97,12 @@ impl Runtime {
             compute: std::thread::available_parallelism().map_or(1, usize::from),
             blocking: node.file_threads_max,
         })?;
-        let linker = host::linker(&engine).map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
+        let linkers = linkers(&engine).map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
         let compiling = Semaphore::new(node.compilations_max.max(1));
         let host = Host { engine, ticks, lanes: Arc::new(lanes), files: Arc::new(Files::new(vfs, node)), settings };
         Ok(Self {
             host: Arc::new(host),
-            linker: Arc::new(linker),
+            linkers: Arc::new(linkers),
             compiling,
             slots: DashMap::new(),
             recent: Mutex::default(),
@@ -116,10 +138,10 @@ impl Runtime {
     async fn compile(&self, bytes: Payload) -> Result<ReadyComponent, PrepareError> {
         // The semaphore is never closed.
         let _permit = self.compiling.acquire().await;
-        let (host, linker) = (Arc::clone(&self.host), Arc::clone(&self.linker));
+        let (host, linkers) = (Arc::clone(&self.host), Arc::clone(&self.linkers));
         let compile = move || {
-            inspect::check(&bytes).map_err(|error| PrepareError::Refused(error.to_string()))?;
-            link(host, &linker, &bytes).map_err(|error| PrepareError::Refused(format!("{error:#}")))
+            let entry = inspect::check(&bytes).map_err(|error| PrepareError::Refused(error.to_string()))?;
+            link(host, &linkers, &bytes, entry).map_err(|error| PrepareError::Refused(format!("{error:#}")))
         };
         tokio::task::spawn_blocking(compile)
             .await
@@ -146,14 +168,22 @@ async fn hash(bytes: &Payload) -> Result<Hash, PrepareError> {
         .map_err(|_| PrepareError::Internal("hashing the component failed inside the node".to_owned()))
 }
 
-fn link(host: Arc<Host>, linker: &Linker<Guest>, bytes: &[u8]) -> wasmtime::Result<ReadyComponent> {
+fn linkers(engine: &Engine) -> wasmtime::Result<Linkers> {
+    Ok(Linkers { process: host::linker(engine)?, handler: host::handler_linker(engine)? })
+}
+
+fn link(host: Arc<Host>, linkers: &Linkers, bytes: &[u8], entry: Entry) -> wasmtime::Result<ReadyComponent> {
     let component = Component::new(&host.engine, bytes)?;
-    let pre = linker.instantiate_pre(&component)?;
+    if entry == Entry::HttpHandler {
+        let pre = ProxyPre::new(linkers.handler.instantiate_pre(&component)?)?;
+        return Ok(ReadyComponent::Handler(Arc::new(ReadyHandler { host, pre })));
+    }
+    let pre = linkers.process.instantiate_pre(&component)?;
     let init = match component.get_export(None, INIT) {
         Some((ComponentItem::ComponentFunc(func), index)) if takes_an_address(&func) => index,
         _ => return Err(wasmtime::Error::msg(format!("the component's `{INIT}` is not `func(our: string)`"))),
     };
-    Ok(ReadyComponent { host, pre, init })
+    Ok(ReadyComponent::Process(Arc::new(ReadyProcess { host, pre, init })))
 }
 
 fn takes_an_address(func: &ComponentFunc) -> bool {
@@ -172,6 +202,9 @@ impl Launcher for Runtime {
 
 impl Prepared for ReadyComponent {
     fn run(self: Arc<Self>, session: Session) -> BoxFuture<'static, Exit> {
-        Box::pin(instance::live(self, session))
+        match &*self {
+            Self::Process(process) => Box::pin(instance::live(Arc::clone(process), session)),
+            Self::Handler(handler) => Box::pin(handler::live(Arc::clone(handler), session)),
+        }
     }
 }

@@ -45,6 +45,16 @@ pub struct RuntimeSettings {
     pub node_open_files_max: usize,
     /// Threads on which processes use the disk through WASI.
     pub file_threads_max: usize,
+    /// Instances of one process that handles HTTP: requests that it handles at the same time.
+    pub http_instances_max: usize,
+    /// Requests that one instance handles, one after the other. With 1, each has a fresh one.
+    pub http_instance_requests_max: u64,
+    /// Seconds after which an instance that has nothing to do is ended. One always stays.
+    pub http_idle_s: u64,
+    /// Requests of one process that wait for an instance.
+    pub http_waiting_max: usize,
+    /// Bytes of bodies that the instances of one process wrote and nobody took yet.
+    pub http_buffered_bytes_max: usize,
 }
 
 impl Default for RuntimeSettings {
@@ -61,6 +71,11 @@ impl Default for RuntimeSettings {
             open_files_max: 256,
             node_open_files_max: 512,
             file_threads_max: 8,
+            http_instances_max: 32,
+            http_instance_requests_max: 1_000,
+            http_idle_s: 30,
+            http_waiting_max: 512,
+            http_buffered_bytes_max: 256 << 20,
         }
     }
 }

@@ -4,7 +4,8 @@
 //! * [`inspect`]: what some bytes are, and why they cannot be run here.
 //! * [`components`]: compiling once per content, on few threads, with a cache on disk.
 //! * `bounds`: what one life may use of memory and tables.
-//! * `instance`: one life of a process, from instantiation to exit; `ending`: why it ended.
+//! * `guest`: what the host knows of an instance; `instance`: one life of a process, from instantiation to exit;
+//!   `handler`: one life of a process that handles HTTP by `wasi:http`; `ending`: why an instance ended.
 //! * `turn`: whether a guest computes or waits; `lanes`: the threads for guests that compute for long.
 //! * `host`: what a guest may call; `files`: the part of it that is WASI's files, over the core of the vfs.
 //!
@@ -16,6 +17,8 @@ pub mod components;
 mod ending;
 pub mod engine;
 mod files;
+mod guest;
+mod handler;
 mod host;
 pub mod inspect;
 mod instance;

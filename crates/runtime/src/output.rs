@@ -1,4 +1,5 @@
-//! What a guest writes to stdout and stderr: the end of it is kept, to be shown when the guest traps.
+//! What a guest writes to stdout and stderr: the end of it is kept, to be shown when the guest traps. A guest that has no
+//! other way to say something has its lines in the log, too.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -9,23 +10,86 @@ use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wharf_kernel::public_id::PublicId;
+use wharf_kernel::recorder::Recorder;
 
 /// Bytes taken in one write.
 const WRITE_BYTES_MAX: usize = 4096;
+
+/// Most of one line that goes into the log in one piece.
+const LINE_BYTES_MAX: usize = 8 << 10;
 
 /// The last bytes that were written. Writing never fails and never waits.
 #[derive(Clone, Debug)]
 pub(crate) struct Tail {
     kept: Arc<Mutex<VecDeque<u8>>>,
     bytes_max: usize,
+    lines: Option<Arc<Lines>>,
+}
+
+/// Brings lines into the log.
+#[derive(Debug)]
+struct Lines {
+    recorder: Recorder,
+    begun: Mutex<Begun>,
+}
+
+/// A line of which the end has not come yet, and the request that it is about.
+#[derive(Debug, Default)]
+struct Begun {
+    line: Vec<u8>,
+    request: Option<PublicId>,
+}
+
+impl Lines {
+    fn push(&self, bytes: &[u8]) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (part, is_whole) = part.strip_suffix(b"\n").map_or((part, false), |line| (line, true));
+            for piece in part.chunks(LINE_BYTES_MAX) {
+                if begun.line.len().saturating_add(piece.len()) > LINE_BYTES_MAX {
+                    self.print(&mut begun);
+                }
+                begun.line.extend_from_slice(piece);
+            }
+            if is_whole {
+                self.print(&mut begun);
+            }
+        }
+    }
+
+    fn print(&self, begun: &mut Begun) {
+        if !begun.line.is_empty() {
+            self.recorder.print(begun.request, 0, &String::from_utf8_lossy(&begun.line));
+            begun.line.clear();
+        }
+    }
 }
 
 impl Tail {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { kept: Arc::default(), bytes_max }
+        Self { kept: Arc::default(), bytes_max, lines: None }
+    }
+
+    /// One that brings lines into the log, too.
+    pub(crate) fn with_lines(bytes_max: usize, recorder: Recorder) -> Self {
+        let lines = Lines { recorder, begun: Mutex::default() };
+        Self { lines: Some(Arc::new(lines)), ..Self::new(bytes_max) }
+    }
+
+    /// What is written from now on is about this request. A line that was begun before is over.
+    pub(crate) fn now_about(&self, request: Option<PublicId>) {
+        if let Some(lines) = &self.lines {
+            let mut begun = lines.begun.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.print(&mut begun);
+            begun.request = request;
+        }
     }
 
     fn push(&self, bytes: &[u8]) {
+        if let Some(lines) = &self.lines {
+            lines.push(bytes);
+        }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = bytes.len().min(self.bytes_max);
         let overflow = (kept.len() + fitting).saturating_sub(self.bytes_max);

@@ -195,6 +195,10 @@ pub struct IncomingHttpRequest {
     pub method: String,
     /// `http://host/path`: no port, no trailing slash, no query.
     pub url: String,
+    /// The whole URL as the client asked it, with `https` where that is so. An addition of ours; there only if it says more
+    /// than `url`, apart from the port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// The path as it was bound, with `/<process id>` before it.
     pub bound_path: String,
     /// Names in lower case; of a repeated header the last value.

@@ -5,12 +5,14 @@
 //!
 //! * `send` puts messages on their way: ids, blobs, reply addresses and capabilities as the guest asked for.
 //! * `receive` takes what arrives and keeps track of which request an answer would answer.
+//! * `aside` is for processes that handle several requests at the same time.
 //! * `services` is the rest of what a guest may call: capabilities, state, children, printing.
 //!
 //! **The prompt** is the message that `send-response` answers. A request that wants no answer does not replace it, so
 //! a response sent afterwards still answers the request before: guests rely on that.
 
 mod alarm;
+mod aside;
 mod receive;
 mod send;
 mod services;
@@ -23,6 +25,7 @@ use tokio::time::Instant;
 use wharf_types::Address;
 
 use alarm::Alarm;
+pub use aside::Aside;
 pub use receive::Incoming;
 pub use send::{AwaitError, Misuse, OutgoingRequest, OutgoingResponse};
 pub use services::{SpawnError, SpawnRequest};
@@ -37,6 +40,7 @@ use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::meter::Meter;
 use crate::process::{CpuTime, Process};
+use crate::recorder::Recorder;
 
 /// The message that a response would answer.
 #[derive(Clone, Debug)]
@@ -217,6 +221,11 @@ impl Session {
     /// Where the runtime shows what this life uses.
     pub fn meter(&self) -> Meter {
         Meter::new(Arc::clone(&self.process))
+    }
+
+    /// Who acts for this life elsewhere writes and counts with this.
+    pub fn recorder(&self) -> Recorder {
+        Recorder::new(Arc::clone(&self.process))
     }
 
     /// [`Session::notice`] about a message, with the id under which it is shown.

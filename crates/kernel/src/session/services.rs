@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tracing::{Level, field};
 use wharf_types::kernel::KernelResponse;
 use wharf_types::vfs::{VfsAction, VfsRequest, VfsResponse};
 use wharf_types::{Address, Capability, OnExit, ProcessId};
@@ -15,11 +14,10 @@ use crate::lifecycle::{InitializeError, NewProcess};
 use crate::limit_hits::Limit;
 use crate::persistence::StoreError;
 use crate::process::{Kept, Process};
+use crate::recorder;
 
 /// How long the vfs may take to bring a child's component.
 const READ_COMPONENT: Seconds = Seconds(30);
-/// Most of one printed line that goes into the log.
-const PRINTED_BYTES_MAX: usize = 64 << 10;
 
 /// A child as a guest asks for it.
 #[derive(Debug)]
@@ -50,22 +48,8 @@ pub enum SpawnError {
 impl Session {
     /// Shows a line to whoever reads the log, with the id of the request that the process handles, or handled last.
     pub fn print(&self, verbosity: u8, text: &str) {
-        let process = self.process.id();
-        let text = text.get(..text.floor_char_boundary(PRINTED_BYTES_MAX)).unwrap_or_default();
-        let is_shown = match verbosity {
-            0 => tracing::enabled!(target: "guest", Level::INFO),
-            1 => tracing::enabled!(target: "guest", Level::DEBUG),
-            _ => tracing::enabled!(target: "guest", Level::TRACE),
-        };
-        if !is_shown || !self.process.may_print(text.len()) {
-            return;
-        }
-        let request = self.prompt.as_ref().map(|prompt| field::display(self.kernel.public_id(prompt.id)));
-        match verbosity {
-            0 => tracing::info!(target: "guest", %process, request, verbosity, "{text}"),
-            1 => tracing::debug!(target: "guest", %process, request, verbosity, "{text}"),
-            _ => tracing::trace!(target: "guest", %process, request, verbosity, "{text}"),
-        }
+        let request = || self.prompt.as_ref().map(|prompt| self.kernel.public_id(prompt.id));
+        recorder::print(&self.process, request, verbosity, text);
     }
 
     /// What happens when the process ends.

@@ -95,6 +95,32 @@ async fn a_response_restores_the_prompt_that_held_when_its_request_was_sent() {
 }
 
 #[tokio::test]
+async fn requests_that_were_put_aside_are_answered_in_any_order() {
+    let world = World::new();
+    let (mut a, mut b, mut c) = three(&world).await;
+    send_with(&mut a, "b", ask("first", 5), "1").await;
+    send_with(&mut a, "b", ask("second", 5), "2").await;
+    let mut put_aside = Vec::new();
+    for _ in 0..2 {
+        receive(&mut b).await;
+        put_aside.push(b.put_aside().unwrap());
+    }
+    // Nothing is left to be answered by mistake, also after what wants no answer.
+    assert!(b.put_aside().is_none());
+    send(&mut c, "b", tell("noise")).await;
+    receive(&mut b).await;
+    assert!(b.put_aside().is_none());
+    for (aside, text) in put_aside.into_iter().rev().zip(["to the second", "to the first"]) {
+        b.take_up(aside);
+        b.send_response(answer(text), None);
+    }
+    let answers = [message(&mut a).await, message(&mut a).await];
+    let answers = answers.map(|(_, body, context)| (body, context));
+    let expected = [("to the second", "2"), ("to the first", "1")];
+    assert_eq!(answers, expected.map(|(body, context)| (body.to_owned(), Some(context.to_owned()))));
+}
+
+#[tokio::test]
 async fn a_response_without_a_prompt_goes_nowhere() {
     let world = World::new();
     let mut a = world.public("a").await;

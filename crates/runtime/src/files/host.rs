@@ -80,7 +80,7 @@ impl View<'_> {
 
     fn fs_error(&mut self, failure: &Failure) -> FsError {
         if let Some(limit) = failure.limit() {
-            self.session.hit(limit);
+            self.recorder.hit(limit);
         }
         code::of(failure).into()
     }
@@ -131,7 +131,7 @@ impl types::Host for View<'_> {
     fn filesystem_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
         let failure = self.table.get(&error)?.downcast_ref::<Failure>();
         if let Some(limit) = failure.and_then(Failure::limit) {
-            self.session.hit(limit);
+            self.recorder.hit(limit);
         }
         Ok(failure.map(code::of))
     }
@@ -271,7 +271,7 @@ impl HostDescriptor for View<'_> {
         }
         let how = how(open, flags);
         let slot = self.files.slots.take().map_err(|limit| {
-            self.session.hit(limit);
+            self.recorder.hit(limit);
             ErrorCode::InsufficientMemory
         })?;
         match self.on_disk(|vfs| vfs.open_file(&path, how)).await {

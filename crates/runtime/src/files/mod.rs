@@ -34,12 +34,12 @@ use std::sync::atomic::AtomicUsize;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker};
 use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
-use wharf_kernel::session::Session;
+use wharf_kernel::recorder::Recorder;
 use wharf_types::PackageId;
 use wharf_vfs::Vfs;
 
 use crate::engine::RuntimeSettings;
-use crate::instance::Guest;
+use crate::guest::{Guest, World};
 use crate::turn::Turn;
 use descriptor::Slots;
 pub(crate) use mounts::Mounts;
@@ -89,16 +89,16 @@ impl GuestFiles {
 pub(crate) struct View<'a> {
     files: &'a mut GuestFiles,
     table: &'a mut wasmtime::component::ResourceTable,
-    session: &'a mut Session,
+    recorder: &'a Recorder,
 }
 
 impl<'a> View<'a> {
     pub(crate) fn new(
         files: &'a mut GuestFiles,
         table: &'a mut wasmtime::component::ResourceTable,
-        session: &'a mut Session,
+        recorder: &'a Recorder,
     ) -> Self {
-        Self { files, table, session }
+        Self { files, table, recorder }
     }
 }
 
@@ -109,7 +109,7 @@ impl HasData for HasFiles {
 }
 
 /// Adds the interface.
-pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> Result<()> {
-    types::add_to_linker::<Guest, HasFiles>(linker, Guest::files)?;
-    preopens::add_to_linker::<Guest, HasFiles>(linker, Guest::files)
+pub(crate) fn add_to_linker<W: World>(linker: &mut Linker<Guest<W>>) -> Result<()> {
+    types::add_to_linker::<Guest<W>, HasFiles>(linker, Guest::files)?;
+    preopens::add_to_linker::<Guest<W>, HasFiles>(linker, Guest::files)
 }
