@@ -149,10 +149,13 @@ mod tests {
             with_comment(&zip, zip.len(), comment).unwrap()
         };
         let digits = "a".repeat(KEY_DIGITS);
-        for comment in ["wharf-signature-1", "wharf-signature-1 a b", &format!("wharf-signature-1 {digits} {digits} x")] {
+        for comment in ["wharf-signature-1", "wharf-signature-1 a b", &format!("wharf-signature-1 {digits} {digits} x")]
+        {
             assert_eq!(split(&with(comment)), Err(SignatureError::Malformed), "{comment}");
         }
-        assert!(matches!(split(&with("wharf-signature-2 a b")), Err(SignatureError::Version { version }) if version == "2"));
+        assert!(
+            matches!(split(&with("wharf-signature-2 a b")), Err(SignatureError::Version { version }) if version == "2")
+        );
         assert_eq!(split(&with("by hand")).unwrap().signature, None);
         assert_eq!(attach(&with("by hand"), &signature("a")), Err(SignatureError::Comment));
         assert_eq!(split(b"PK"), Err(SignatureError::NotAZip));

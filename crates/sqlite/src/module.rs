@@ -33,10 +33,9 @@ pub struct SqliteModule {
 /// What an action takes.
 fn need(action: &SqliteAction) -> Need {
     match action {
-        SqliteAction::Open
-        | SqliteAction::OpenWith { .. }
-        | SqliteAction::RemoveDb
-        | SqliteAction::RemoveAll => Need::Package,
+        SqliteAction::Open | SqliteAction::OpenWith { .. } | SqliteAction::RemoveDb | SqliteAction::RemoveAll => {
+            Need::Package
+        }
         SqliteAction::Query(_) | SqliteAction::QueryTyped { .. } => Need::Read,
         SqliteAction::Write { .. }
         | SqliteAction::BeginTx

@@ -114,7 +114,9 @@ mod tests {
 
     #[test]
     fn the_node_and_what_comes_with_it_cannot_be_replaced() {
-        for (name, publisher) in [("distro", "sys"), ("distro", "mallory.os"), ("app-store", "sys"), ("terminal", "sys")] {
+        for (name, publisher) in
+            [("distro", "sys"), ("distro", "mallory.os"), ("app-store", "sys"), ("terminal", "sys")]
+        {
             assert!(matches!(Target::new(&package(name, publisher)), Err(StoreError::Reserved(_))), "{name}");
         }
         assert!(Target::new(&package("app-store", "alice.os")).is_ok());

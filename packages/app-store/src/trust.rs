@@ -37,9 +37,7 @@ fn demand(publisher: &str, known: Option<&str>, found: Option<&str>) -> Result<(
     match (known, found) {
         (None, _) => Ok(()),
         (Some(known), Some(found)) if known == found => Ok(()),
-        (Some(known), None) => {
-            Err(StoreError::Unsigned { publisher: publisher.to_owned(), known: known.to_owned() })
-        }
+        (Some(known), None) => Err(StoreError::Unsigned { publisher: publisher.to_owned(), known: known.to_owned() }),
         (Some(known), Some(found)) => Err(StoreError::OtherKey {
             publisher: publisher.to_owned(),
             known: known.to_owned(),
