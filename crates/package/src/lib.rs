@@ -42,6 +42,8 @@ mod version;
 pub mod wasm;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod test_zip;
 
 pub use archive::{Archive, ArchiveLimits, Entry, EntryKind};
