@@ -103,10 +103,11 @@ pub fn changed(zip: &Path, files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut entries: Vec<Entry> = files.iter().map(|(name, data)| Entry::file(name, data)).collect();
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).unwrap();
-        if file.is_file() && !files.iter().any(|(name, _)| *name == file.name()) {
+        let own = file.name().unwrap().into_owned();
+        if file.is_file() && !files.iter().any(|(name, _)| *name == own) {
             let mut data = Vec::new();
             file.read_to_end(&mut data).unwrap();
-            entries.push(Entry::file(file.name(), data));
+            entries.push(Entry::file(&own, data));
         }
     }
     self::zip(&entries)

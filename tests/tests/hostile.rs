@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use wharf_tests::Node;
-use wharf_tests::packages::{Entry, SMALLEST, hash, manifest, metadata, trapping, wasm, zip};
+use wharf_tests::packages::{Entry, SMALLEST, hash, manifest, metadata, package_of, trapping, wasm, zip};
 
 const APP_STORE: &str = "main:app-store:sys";
 const HOSTILE: &str = "hostile:test.os";
@@ -185,8 +185,8 @@ fn a_node_lives_through_hostile_packages_and_keeps_nothing_of_them() {
     let mut random = Random(seed);
     let node = Node::start();
     // The folder for kept zips comes with the first of them.
+    assert!(try_out(&node, &package_of(HOSTILE, &wasm(SMALLEST))));
     let purge = json!({ "Purge": { "package_name": "hostile", "publisher_node": "test.os" } });
-    try_out(&node, &package(&mut Random(0)));
     assert_eq!(node.ask(APP_STORE, &purge).json(), json!({ "PurgeResponse": "Success" }));
     let before = world(&node);
     let mut installed = 0;
