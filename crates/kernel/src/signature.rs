@@ -4,6 +4,8 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 
 const KEY_BYTES: usize = 32;
 const SIGNATURE_BYTES: usize = 64;
+/// Longest message, so that no worker is held up. Who has more to sign, signs its hash.
+const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
 /// Why a signature does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,12 +14,17 @@ pub(crate) enum SignatureError {
     Key,
     #[error("the signature is not 128 hex digits")]
     Signature,
+    #[error("the message is longer than {MESSAGE_BYTES_MAX} bytes; sign its hash")]
+    TooLong,
     #[error("the signature is not of this key and these bytes")]
     Wrong,
 }
 
 /// Checks the signature of `message`; key and signature are hex.
 pub(crate) fn verify(public_key: &str, signature: &str, message: &[u8]) -> Result<(), SignatureError> {
+    if message.len() > MESSAGE_BYTES_MAX {
+        return Err(SignatureError::TooLong);
+    }
     let key: [u8; KEY_BYTES] = unhex(public_key).ok_or(SignatureError::Key)?;
     let signature: [u8; SIGNATURE_BYTES] = unhex(signature).ok_or(SignatureError::Signature)?;
     UnparsedPublicKey::new(&ED25519, key).verify(message, &signature).map_err(|_| SignatureError::Wrong)
@@ -58,5 +65,7 @@ mod tests {
             assert_eq!(verify(key, SIGNATURE, b""), Err(SignatureError::Key), "{key}");
         }
         assert_eq!(verify(KEY, "00", b""), Err(SignatureError::Signature));
+        let long = vec![0; MESSAGE_BYTES_MAX + 1];
+        assert_eq!(verify(KEY, SIGNATURE, &long), Err(SignatureError::TooLong));
     }
 }

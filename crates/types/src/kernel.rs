@@ -87,7 +87,7 @@ pub enum KernelCommand {
     Debug(KernelDebug),
     /// Compile and link the component in the blob, and keep nothing but the compiled code.
     CheckComponent,
-    /// Check the Ed25519 signature of the blob. For guests, which need no cryptography of their own then.
+    /// Check the Ed25519 signature of the blob, of at most 64 KiB. For guests, which need no cryptography of their own then.
     VerifySignature {
         /// The signer's key, 64 hex digits.
         public_key: String,

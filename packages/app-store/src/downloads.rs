@@ -54,11 +54,6 @@ pub(crate) fn read(target: &Target, hash: &ZipHash) -> Result<Vec<u8>, StoreErro
     Ok(zip)
 }
 
-/// Whether the zip of a version is kept.
-pub(crate) fn is_kept(target: &Target, hash: &ZipHash) -> Result<bool, StoreError> {
-    Ok(vfs::exists(&target.download(hash))?)
-}
-
 /// Removes every kept zip of a package.
 pub(crate) fn remove_all(target: &Target) -> Result<(), StoreError> {
     if vfs::exists(&target.downloads())? {

@@ -90,11 +90,12 @@ pub(crate) fn recover(node: &NodeName, record: &mut Record) -> Result<(), StoreE
 fn keep_previous(target: &Target, replaced: Option<&InstalledPackage>) -> Result<Option<ZipHash>, StoreError> {
     if let Some(replaced) = replaced {
         let hash = ZipHash::parse(&replaced.version_hash)?;
-        if downloads::is_kept(target, &hash)? {
-            return Ok(Some(hash));
+        match downloads::read(target, &hash) {
+            Ok(_) => return Ok(Some(hash)),
+            Err(error) => println!("{error}"),
         }
     }
-    // Of a package that nobody recorded, or whose zip was removed: what lies in its own drive.
+    // Of a package that nobody recorded, or whose kept zip is gone: what lies in its own drive.
     let path = target.installed_zip();
     if !vfs::exists(&path)? {
         return Ok(None);
