@@ -16,6 +16,7 @@
 //! | [`authority`] | who holds what, handing it on, and whether it works |
 //! | [`prometheus`] | reading the node's counters |
 //! | [`packages`] | zips: built ones, and bad ones |
+//! | [`installing`] | versions of one package, one after the other |
 //! | [`wait`] | waiting for what will be so |
 
 #![allow(
@@ -30,6 +31,7 @@ pub mod authoring;
 pub mod authority;
 pub mod cli;
 pub mod databases;
+pub mod installing;
 pub mod memory;
 pub mod node;
 pub mod packages;

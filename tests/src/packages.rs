@@ -97,6 +97,22 @@ pub fn read_entry(zip: &Path, name: &str) -> Vec<u8> {
     bytes
 }
 
+/// A built package with some of its files replaced, or added.
+pub fn changed(zip: &Path, files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(zip).unwrap()).unwrap();
+    let mut entries: Vec<Entry> = files.iter().map(|(name, data)| Entry::file(name, data)).collect();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).unwrap();
+        let own = file.name().unwrap().into_owned();
+        if file.is_file() && !files.iter().any(|(name, _)| *name == own) {
+            let mut data = Vec::new();
+            file.read_to_end(&mut data).unwrap();
+            entries.push(Entry::file(&own, data));
+        }
+    }
+    self::zip(&entries)
+}
+
 /// A good `manifest.json` with one process `main` that runs `/main.wasm`.
 pub fn manifest() -> Value {
     json!([{
@@ -145,6 +161,11 @@ pub const SMALLEST: &str = r#"
   (func (export "init") (param "our" string)
     (canon lift (core func $i "init") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))
 "#;
+
+/// A component whose `init` traps at once.
+pub fn trapping() -> String {
+    SMALLEST.replace("(func (export \"init\") (param i32 i32))", "(func (export \"init\") (param i32 i32) unreachable)")
+}
 
 /// The binary form of a component in text.
 pub fn wasm(text: &str) -> Vec<u8> {

@@ -105,7 +105,9 @@ fn a_database_of_another_package_is_not_opened_or_removed() {
         package: json!({ "package_name": "app-store", "publisher_node": "sys" }),
         ..Db::new(&node, A, "kv", "db")
     };
-    for action in [json!("Open"), json!("RemoveDb"), json!({ "OpenWith": { "durability": "power" } })] {
+    for action in
+        [json!("Open"), json!("RemoveDb"), json!("RemoveAll"), json!({ "OpenWith": { "durability": "power" } })]
+    {
         assert_eq!(others.answer(action), err(json!("MismatchingPackageId")));
     }
     assert!(!node.home().kv().join("app-store:sys").exists());
@@ -121,7 +123,7 @@ fn s10_names_do_not_lead_out_of_the_home() {
     let long = "x".repeat(200);
     for module in ["kv", "sqlite"] {
         for name in ["../../victim", &absolute, "..", ".", "", "a/b", "a\\b", "a\u{0}b", &long] {
-            for action in ["Open", "RemoveDb"] {
+            for action in ["Open", "RemoveDb", "RemoveAll"] {
                 let answer = Db::new(&node, A, module, name).answer(json!(action));
                 assert_eq!(answer, err(json!("MalformedRequest")), "{module} {name:?} {action}");
             }

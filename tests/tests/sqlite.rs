@@ -112,7 +112,7 @@ fn s8_what_takes_a_capability_is_refused_without_it() {
         package: json!({ "package_name": "app-store", "publisher_node": "sys" }),
         ..Db::new(&node, A, "sqlite", "db")
     };
-    for action in [json!("Open"), json!("RemoveDb")] {
+    for action in [json!("Open"), json!("RemoveDb"), json!("RemoveAll")] {
         assert_eq!(others.answer(action), err(json!("MismatchingPackageId")));
     }
     assert_eq!(a.query("SELECT a FROM t", &json!([])), json!([{ "a": 1 }]));

@@ -3,6 +3,7 @@
 mod authoring;
 mod databases;
 mod login;
+mod trust;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub(crate) use self::databases::{DatabaseArgs, KeyForm, Kv, KvCommand, KvGet, Kv
 use self::databases::{KV_EXAMPLES, SQL_EXAMPLES};
 pub(crate) use self::login::{EndSessions, LoginLink, Passwd, Sessions, SessionsCommand};
 use self::login::{LOGIN_LINK_EXAMPLES, PASSWD_EXAMPLES, SESSIONS_EXAMPLES};
+use self::trust::{KEY_EXAMPLES, ROLLBACK_EXAMPLES, SIGN_EXAMPLES, TRUST_EXAMPLES};
+pub(crate) use self::trust::{Key, KeyCommand, KeysArgs, Rollback, Sign, Trust, TrustCommand};
 use crate::commands::fs::{self, Fs};
 use crate::names::{ProcessName, Target};
 use crate::output::Format;
@@ -79,9 +82,21 @@ pub(crate) enum Command {
     /// Check a package, show what it asks for, and install it
     #[command(after_help = INSTALL_EXAMPLES)]
     Install(Install),
-    /// Stop a package's processes and remove it
-    #[command(after_help = "Examples:\n  wharf uninstall echo:wharf.os\n  wharf uninstall echo:wharf.os --yes")]
+    /// Put the version of a package from before in place of the present one
+    #[command(after_help = ROLLBACK_EXAMPLES)]
+    Rollback(Rollback),
+    /// Stop a package's processes and remove it; what it stored stays, or goes with `--purge`
+    #[command(after_help = UNINSTALL_EXAMPLES)]
     Uninstall(Uninstall),
+    /// Sign a package with your key
+    #[command(after_help = SIGN_EXAMPLES)]
+    Sign(Sign),
+    /// Make, list and show the keys with which you sign packages
+    #[command(after_help = KEY_EXAMPLES)]
+    Key(Key),
+    /// List, add and remove the publishers whose signatures this node demands
+    #[command(after_help = TRUST_EXAMPLES)]
+    Trust(Trust),
     /// List the installed packages
     #[command(after_help = "Examples:\n  wharf list\n  wharf list --json | jq -r '.[].version_hash'")]
     List,
@@ -152,6 +167,14 @@ Examples:
   wharf install target/echo:wharf.os.zip   a built package
   wharf install ./echo                     a package folder, with `pkg/` and `metadata.json` in it
   wharf install ./echo --yes               without asking, for scripts
+  wharf install ./echo --dry-run --json | jq '.new[] | select(.weight == \"danger\")'
+
+Lines with `!` are about power over the node or over what other packages keep, lines with `*` lead out of the node or to what
+belongs to others. Of a package that is installed, the difference is shown. You are asked before a package is installed
+for the first time, and before an upgrade that asks for anything that it was not given or that you took from it since, or that
+brings a key that this node does not know; any other upgrade goes ahead.
+
+An install that fails, whatever the reason, leaves the version from before running. `wharf rollback` goes back later.
 
 The id of the package comes from its `metadata.json`, else from the name of the zip, `<package>:<publisher>.zip`.";
 
@@ -162,15 +185,31 @@ pub(crate) struct Install {
     #[arg(value_name = "ZIP|DIR")]
     pub(crate) source: PathBuf,
 
+    /// Show what it asks for and what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
     #[command(flatten)]
     pub(crate) consent: ConsentArgs,
 }
+
+const UNINSTALL_EXAMPLES: &str = "\
+Examples:
+  wharf uninstall echo:wharf.os                  its files, databases and saved state stay, for when it is installed again
+  wharf uninstall echo:wharf.os --yes
+  wharf uninstall echo:wharf.os --purge          all of it goes; also after an uninstall without
+
+Whom you trust stays in any case: see `wharf trust`.";
 
 /// Arguments of `wharf uninstall`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Uninstall {
     /// The package, `package:publisher`
     pub(crate) package: PackageId,
+
+    /// Remove everything that it stored, too: drives, databases, saved state, and its zips
+    #[arg(long)]
+    pub(crate) purge: bool,
 
     #[command(flatten)]
     pub(crate) consent: ConsentArgs,

@@ -6,6 +6,7 @@ mod caps;
 mod check;
 pub(crate) mod fs;
 mod install;
+mod key;
 mod kill;
 mod kv;
 mod list;
@@ -13,15 +14,19 @@ mod log_line;
 mod login_link;
 mod logs;
 mod new;
+mod offer;
 mod passwd;
 mod ps;
 mod restore;
+mod rollback;
 mod send;
 mod sessions;
+mod sign;
 mod sql;
 mod status;
 mod top;
 mod trace;
+mod trust;
 mod uninstall;
 
 use wharf_home::Home;
@@ -44,6 +49,10 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::Status => status::run(&home, &Client::of(&home)?, output),
         Command::Install(args) => install::run(&args, &home, output),
         Command::Uninstall(args) => uninstall::run(&args, &Client::of(&home)?, output),
+        Command::Rollback(args) => rollback::run(&args, &Client::of(&home)?, output),
+        Command::Sign(args) => sign::run(&args, output),
+        Command::Key(args) => key::run(&args, output),
+        Command::Trust(args) => trust::run(&args, &Client::of(&home)?, output),
         Command::List => list::run(&Client::of(&home)?, output),
         Command::Caps(args) => caps::run(&args, &Client::of(&home)?, output),
         Command::Ps(args) => ps::run(&args, &Client::of(&home)?, output),

@@ -8,6 +8,7 @@
 //! package or a log is shown with its control characters made visible: it must not steer the terminal.
 
 mod args;
+mod asks;
 mod authoring;
 mod backup;
 mod client;
@@ -18,6 +19,8 @@ mod log_file;
 mod names;
 mod output;
 mod prompt;
+mod publisher_keys;
+mod signature;
 mod source;
 mod table;
 mod text;

@@ -183,6 +183,7 @@ mod tests {
             last_exit: None,
             exit: None,
             capabilities: 0,
+            is_waiting: false,
         };
         ids.iter().map(info).collect()
     }

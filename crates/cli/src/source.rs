@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use wharf_package::pack::Tree;
-use wharf_package::{
-    ArchiveLimits, CapabilityEntry, Manifest, Metadata, PackError, Package, Scripts, package_id_from_file_name,
-};
+use wharf_package::{ArchiveLimits, Manifest, Metadata, PackError, Package, package_id_from_file_name};
 use wharf_types::app_store::InstalledPackage;
+use wharf_types::ask::Ask;
 use wharf_types::{PackageId, ProcessId};
 
 use crate::errors::{CliError, CliResult};
 use crate::output::note;
+use crate::{signature, text};
 
 /// Name of the file that says what a package is.
 const METADATA: &str = "metadata.json";
@@ -35,8 +35,10 @@ pub(crate) struct Source {
     pub(crate) zip: Vec<u8>,
     /// Its metadata in the form that messages have.
     pub(crate) metadata: Option<Value>,
-    /// What it asks for, a line each, in plain words.
-    pub(crate) asks_for: Vec<String>,
+    /// What it asks for.
+    pub(crate) asks: Vec<Ask>,
+    /// The key that signed it, if any did.
+    pub(crate) signed_by: Option<String>,
     processes: Vec<ProcessId>,
 }
 
@@ -48,6 +50,8 @@ impl Source {
             version_hash: self.version_hash.clone(),
             version: self.version.clone(),
             processes: self.processes.clone(),
+            signed_by: self.signed_by.clone(),
+            previous: None,
         }
     }
 }
@@ -160,49 +164,21 @@ fn finish(
 ) -> CliResult<Source> {
     let processes = package.manifest().process_ids(&package_id);
     let processes = processes.map_err(|error| CliError::bad_input(format_args!("{}: {error}", path.display())))?;
-    let mut asks_for = package.manifest().requests();
-    asks_for.extend(asked_by_scripts(package.scripts()));
-    if asks_for.is_empty() {
-        asks_for.push("it asks for nothing".to_owned());
-    }
+    let signed_by = signature::signer(&package_id, &zip).map_err(|error| {
+        CliError::bad_input(format_args!("{} is refused: {error}", path.display()))
+            .hint("get it again from whoever made it; nothing was sent to the node")
+    })?;
+    let asks = package.asks(&package_id);
     Ok(Source {
         package_id,
         version: metadata.and_then(Metadata::current_version).map(str::to_owned),
-        version_hash: hex(digest(&SHA256, &zip).as_ref()),
+        version_hash: hash(&zip),
         zip,
         metadata: metadata.map(Metadata::to_message),
-        asks_for,
+        asks,
+        signed_by,
         processes,
     })
-}
-
-fn asked_by_scripts(scripts: &Scripts) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (wasm, script) in scripts.iter() {
-        let mut line = |what: String| lines.push(format!("script {wasm} {what}"));
-        if script.root {
-            line("gets every right that the terminal has".to_owned());
-        }
-        if script.request_networking {
-            line("may use the network".to_owned());
-        }
-        if script.public {
-            line("takes messages from any process on this node".to_owned());
-        }
-        for capability in &script.request_capabilities {
-            line(match capability {
-                CapabilityEntry::Messaging(issuer) => format!("may send messages to {issuer}"),
-                CapabilityEntry::Custom { process, params } => format!("gets the right {params} from {process}"),
-            });
-        }
-        for capability in &script.grant_capabilities {
-            line(match capability {
-                CapabilityEntry::Messaging(holder) => format!("takes messages from {holder}"),
-                CapabilityEntry::Custom { process, params } => format!("gives the right {params} to {process}"),
-            });
-        }
-    }
-    lines
 }
 
 fn check(path: &Path, zip: &[u8]) -> CliResult<Package> {
@@ -235,8 +211,9 @@ fn read_at_most(path: &Path, bytes_max: u64) -> CliResult<Vec<u8>> {
     Ok(bytes)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// SHA-256 in hex, as a version of a package is named.
+pub(crate) fn hash(zip: &[u8]) -> String {
+    text::hex(digest(&SHA256, zip).as_ref())
 }
 
 #[cfg(test)]
@@ -302,6 +279,7 @@ mod tests {
     fn a_script_with_the_rights_of_the_terminal_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let source = read(&zip(&dir, "chat:named.os.zip", None)).unwrap();
-        assert_eq!(source.asks_for, ["script main.wasm gets every right that the terminal has"]);
+        let told: Vec<String> = source.asks.iter().map(|ask| format!("{} {}", ask.process, ask.text)).collect();
+        assert_eq!(told, ["script main.wasm gets every right that the terminal has"]);
     }
 }

@@ -22,6 +22,9 @@ fn ordinary(message: &Value) -> (u16, Value) {
         ("main:app-store:sys", Value::String(command)) if command == "Packages" => {
             reply(&json!({"PackagesResponse": []}))
         }
+        ("main:app-store:sys", Value::String(command)) if command == "Trusted" => {
+            reply(&json!({"TrustedResponse": []}))
+        }
         ("main:app-store:sys", body) if body["NewPackage"].is_object() => {
             reply(&json!({"NewPackageResponse": "Success"}))
         }
@@ -168,7 +171,8 @@ fn install_shows_what_is_asked_for_and_refuses_without_consent() {
     let folder = package_folder(node.home());
     let refused = node.wharf(&["install", &folder]);
     assert_code(&refused, 5);
-    for part in ["chat:alice.os 0.1.0", "chat may use the network", "chat may send messages to vfs:distro:sys", "--yes"]
+    for part in
+        ["chat:alice.os 0.1.0", "not signed", "* may use the network", "may send messages to vfs:distro:sys", "--yes"]
     {
         assert!(err(&refused).contains(part), "{part} is not in {}", err(&refused));
     }

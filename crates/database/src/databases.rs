@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore};
+use wharf_types::PackageId;
 use wharf_types::database::Durability;
 
 use wharf_kernel::Book;
@@ -157,6 +158,12 @@ impl<E: Engine> Databases<E> {
             databases.0.files.remove(&id)
         })
         .await
+    }
+
+    /// The databases of a package, open or not.
+    pub async fn of_package(&self, package: &PackageId) -> Result<Vec<DatabaseId>, DatabaseError> {
+        let (databases, package) = (self.clone(), package.clone());
+        blocking(move || databases.0.files.of_package(&package)).await
     }
 
     /// Closes all databases, each as soon as nobody uses it.

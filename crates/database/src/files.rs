@@ -179,7 +179,22 @@ impl Files {
         sync_folder(&self.package(id.package()))?;
         // What is left of it goes at the next start.
         drop(fs::remove_dir_all(&doomed));
+        // Succeeds for the last database only.
+        drop(fs::remove_dir(self.package(id.package())));
         Ok(())
+    }
+
+    /// The databases of a package, by name.
+    pub(crate) fn of_package(&self, package: &PackageId) -> Result<Vec<DatabaseId>, DatabaseError> {
+        let folder = self.package(package);
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(DatabaseError::io("listing", &folder))?,
+        };
+        let id = |entry: fs::DirEntry| DatabaseId::new(package, entry.file_name().to_str()?).ok();
+        let mut found: Vec<_> = entries.flatten().filter_map(id).collect();
+        found.sort();
+        Ok(found)
     }
 
     /// Databases of a package.

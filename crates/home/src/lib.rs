@@ -18,6 +18,12 @@
 
 use std::path::{Path, PathBuf};
 
+/// The folder of the keys with which the user signs packages, `~/.config/wharf/keys` on Linux. They are the user's and no
+/// node's. `None` when the user has no home folder.
+pub fn publisher_keys() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "wharf").map(|dirs| dirs.config_dir().join("keys"))
+}
+
 /// A node's home folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {

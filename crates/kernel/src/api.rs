@@ -16,6 +16,7 @@ use crate::module::{Access, Answer, Caller, Refusal, RuntimeModule};
 use crate::permit::{self, NotPermitted, Power};
 use crate::persistence::StoreError;
 use crate::process::Process;
+use crate::signature;
 use crate::watch::{self, Asked};
 
 /// Request metadata that makes `KillProcess` leave what the process issued.
@@ -117,6 +118,13 @@ impl RuntimeModule for KernelModule {
                     Err(error) => refused(error),
                 },
             },
+            KernelCommand::VerifySignature { public_key, signature } => {
+                let message = blob.as_ref().map(|blob| blob.bytes.as_slice()).unwrap_or_default();
+                match signature::verify(&public_key, &signature, message) {
+                    Ok(()) => Answer::Reply(KernelResponse::Ok),
+                    Err(error) => refused(error),
+                }
+            }
             KernelCommand::Processes => Answer::Reply(KernelResponse::Processes(processes(&kernel))),
             KernelCommand::Ended => Answer::Reply(KernelResponse::Ended(kernel.ended().all())),
             KernelCommand::Status => Answer::Reply(KernelResponse::Status(self.status(&kernel))),
@@ -245,5 +253,6 @@ fn info(process: &Arc<Process>) -> ProcessInfo {
         last_exit: status.last_exit.as_ref().map(|last| last.exit.to_string()),
         exit: status.last_exit,
         capabilities: process.held_count() as u64,
+        is_waiting: process.mailbox().is_waited_at(),
     }
 }

@@ -72,6 +72,7 @@ mod runner;
 mod scheduler;
 mod seen;
 pub mod session;
+mod signature;
 mod supervisor;
 mod sync;
 #[cfg(test)]

@@ -331,6 +331,12 @@ impl Mailbox {
         self.ended.cancelled().await;
     }
 
+    /// Whether its process waits for the next message, whatever that is.
+    pub(crate) fn is_waited_at(&self) -> bool {
+        let state = self.lock();
+        state.receiver.is_some() && state.interest == Interest::Queue && state.queue.is_empty()
+    }
+
     /// Messages waiting.
     pub(crate) fn len(&self) -> usize {
         self.lock().queue.len()

@@ -79,6 +79,7 @@ pub(crate) fn check(
         | KernelCommand::Debug(_)
         | KernelCommand::Capabilities(_)
         | KernelCommand::CheckComponent
+        | KernelCommand::VerifySignature { .. }
         | KernelCommand::Processes
         | KernelCommand::Ended
         | KernelCommand::Status => Ok(()),

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use wharf_types::metrics::StoreMetrics;
-use wharf_types::{CapabilityKey, OnExit, ProcessId};
+use wharf_types::{CapabilityKey, OnExit, PackageId, ProcessId};
 
 use crate::capability::{CapabilityRef, HoldingRef, Lineage};
 
@@ -97,6 +97,9 @@ pub trait Persistence: Send + Sync + 'static {
 
     /// Forgets a process's state.
     fn clear_state(&self, process: ProcessId) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Forgets the state of every process of a package, whether there is such a process or not.
+    fn clear_states(&self, package: PackageId) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// What was written so far. A store that does not count says nothing.
     fn metrics(&self) -> StoreMetrics {

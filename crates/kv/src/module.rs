@@ -10,9 +10,9 @@ use wharf_database::{
 use wharf_kernel::envelope::{Blob, Payload};
 use wharf_kernel::module::{Access, Answer, Begins, Caller, Refusal, RuntimeModule};
 use wharf_kernel::{Book, Limit};
-use wharf_types::Failure;
 use wharf_types::database::Durability;
 use wharf_types::kv::{KvAction, KvError, KvRequest, KvResponse};
+use wharf_types::{Failure, PackageId};
 
 use crate::cache::Key;
 use crate::gathered::{Gathered, TooLarge};
@@ -31,7 +31,7 @@ pub struct KvModule {
 /// What an action takes.
 fn need(action: &KvAction) -> Need {
     match action {
-        KvAction::Open | KvAction::OpenWith { .. } | KvAction::RemoveDb => Need::Package,
+        KvAction::Open | KvAction::OpenWith { .. } | KvAction::RemoveDb | KvAction::RemoveAll => Need::Package,
         KvAction::Get(_) | KvAction::Scan(_) => Need::Read,
         KvAction::Set { .. }
         | KvAction::Delete { .. }
@@ -70,6 +70,7 @@ impl KvModule {
             KvAction::Open => return self.open_database(caller, id, None).await,
             KvAction::OpenWith { durability } => return self.open_database(caller, id, Some(*durability)).await,
             KvAction::RemoveDb => return self.remove(caller, id).await,
+            KvAction::RemoveAll => return self.remove_all(caller, id.package()).await,
             _ => {}
         }
         // What reads in a transaction answers with values, so being allowed to change them is not enough.
@@ -106,7 +107,9 @@ impl KvModule {
                 open.change(list).await
             }
             KvAction::Backup => self.copy(caller, open).await,
-            KvAction::Open | KvAction::OpenWith { .. } | KvAction::RemoveDb => Err(KvError::MalformedRequest),
+            KvAction::Open | KvAction::OpenWith { .. } | KvAction::RemoveDb | KvAction::RemoveAll => {
+                Err(KvError::MalformedRequest)
+            }
         }
     }
 
@@ -126,6 +129,14 @@ impl KvModule {
             Ok(()) | Err(DatabaseError::Missing(_)) => Ok((KvResponse::Ok, None)),
             Err(error) => Err(to_wire(caller, error)),
         }
+    }
+
+    async fn remove_all(&self, caller: &Caller, package: &PackageId) -> Performed {
+        let all = self.databases.of_package(package).await.map_err(|error| to_wire(caller, error))?;
+        for id in &all {
+            self.remove(caller, id).await?;
+        }
+        Ok((KvResponse::Ok, None))
     }
 
     fn begin(&self, caller: &Caller, id: &DatabaseId) -> Performed {

@@ -41,6 +41,14 @@ pub(crate) fn check(bytes: &[u8], entries_max: usize) -> Result<usize, ArchiveEr
     Ok(count)
 }
 
+/// Where the comment begins: the end of the bytes when there is none. `None` when this is no zip, or goes on after it.
+pub(crate) fn comment_at(bytes: &[u8]) -> Option<usize> {
+    let position = find(bytes)?;
+    let at = position.checked_add(END_RECORD_BYTES)?;
+    let length = usize::from(read_u16(bytes, at.checked_sub(2)?)?);
+    (at.checked_add(length)? == bytes.len()).then_some(at)
+}
+
 /// The last place that looks like an end record: the one the zip library tries first.
 fn find(bytes: &[u8]) -> Option<usize> {
     let first = bytes.len().saturating_sub(END_RECORD_BYTES + COMMENT_BYTES_MAX);

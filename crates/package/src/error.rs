@@ -176,6 +176,26 @@ pub enum MetadataError {
     },
 }
 
+/// Why a zip has no signature that could be verified, or cannot get one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// It has no end.
+    #[error("this is not a zip file")]
+    NotAZip,
+    /// It begins as a signature.
+    #[error("its signature is damaged")]
+    Malformed,
+    /// Made by a later version.
+    #[error("its signature is of version {version:?}, which is not known here")]
+    Version {
+        /// Which, cut.
+        version: String,
+    },
+    /// The place for the signature is taken.
+    #[error("this zip has a comment of its own, where the signature would be: pack it again without")]
+    Comment,
+}
+
 /// Why a package is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {

@@ -13,10 +13,11 @@
 //! | [`archive`] | reading a zip safely |
 //! | [`name`] | which names an entry may have |
 //! | [`manifest`], [`scripts`], [`metadata`] | the JSON files in it |
-//! | [`describe`] | what a manifest asks for, in plain words |
+//! | [`describe`] | what a package asks for, in plain words and as data |
 //! | [`wasm`] | component, core module, or neither |
 //! | [`package`] | all checks together |
 //! | [`plan`](mod@plan) | what the kernel is told about each process |
+//! | [`signature`] | the publisher's signature in a zip |
 //! | [`pack`] | writing a reproducible zip |
 
 pub mod archive;
@@ -36,9 +37,12 @@ pub mod pack;
 pub mod package;
 pub mod plan;
 pub mod scripts;
+pub mod signature;
 mod version;
 pub mod wasm;
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod test_zip;
 
@@ -48,7 +52,7 @@ pub use assemble::{AssembleError, Assembled, assemble};
 pub use capability::CapabilityEntry;
 #[cfg(feature = "componentize")]
 pub use componentize::{ComponentizeError, componentize};
-pub use error::{ArchiveError, ManifestError, MetadataError, PackageError};
+pub use error::{ArchiveError, ManifestError, MetadataError, PackageError, SignatureError};
 pub use manifest::{Manifest, ManifestEntry};
 pub use metadata::{Metadata, Properties, package_id_from_file_name};
 pub use name::NameProblem;
@@ -56,4 +60,5 @@ pub use pack::{PackError, zip_dir};
 pub use package::Package;
 pub use plan::{PlannedProcess, plan};
 pub use scripts::{Script, Scripts};
+pub use signature::{PackageSignature, Unsigned};
 pub use wasm::WasmKind;

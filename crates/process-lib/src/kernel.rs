@@ -3,7 +3,7 @@
 //! Every call takes the kernel's messaging capability. That allows to look, and to manage one's own package with what one
 //! holds. The rest takes the kernel's capability `{"root":true}`, which is power over the whole node.
 
-use wharf_types::kernel::{KernelCommand, KernelResponse, NodeStatus, ProcessCapabilities, ProcessInfo};
+use wharf_types::kernel::{EndedProcess, KernelCommand, KernelResponse, NodeStatus, ProcessCapabilities, ProcessInfo};
 use wharf_types::{Capability, Failure, LazyLoadBlob, OnExit, PackageId, ProcessId};
 
 use crate::error::{CallError, call};
@@ -126,6 +126,21 @@ pub fn set_on_exit(target: &ProcessId, on_exit: OnExit) -> Result<(), Error> {
 /// Compiles and links a component, and keeps nothing but the compiled code.
 pub fn check_component(wasm: Vec<u8>) -> Result<(), Error> {
     change("check the component".to_owned(), &KernelCommand::CheckComponent, Some(wasm))
+}
+
+/// Checks that `signature` (128 hex digits) is that of the Ed25519 key `public_key` (64 hex digits) for `message`.
+pub fn verify_signature(public_key: &str, signature: &str, message: Vec<u8>) -> Result<(), Error> {
+    let command = KernelCommand::VerifySignature { public_key: public_key.to_owned(), signature: signature.to_owned() };
+    change("verify a signature".to_owned(), &command, Some(message))
+}
+
+/// The processes that are gone, as far as the node remembers them, the oldest first.
+pub fn ended() -> Result<Vec<EndedProcess>, Error> {
+    let tried = "list the processes that are gone";
+    match ask(tried, &KernelCommand::Ended, None)? {
+        KernelResponse::Ended(ended) => Ok(ended),
+        _ => Err(CallError::unexpected(tried)),
+    }
 }
 
 /// Every process of the node.

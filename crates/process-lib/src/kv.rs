@@ -66,6 +66,11 @@ pub fn remove(package: &PackageId, name: &str) -> Result<(), Error> {
     of_others(package, name).done("remove", KvAction::RemoveDb, None)
 }
 
+/// Removes all databases of a package: of this process's own, or with the module's `{"root":true}` of any.
+pub fn remove_all(package: &PackageId) -> Result<(), Error> {
+    of_others(package, "all").done("remove every", KvAction::RemoveAll, None)
+}
+
 fn opened(package: &PackageId, name: &str, action: KvAction) -> Result<Database, Error> {
     let database = of_others(package, name);
     database.done("open", action, None)?;

@@ -56,6 +56,11 @@ pub fn remove(package: &PackageId, name: &str) -> Result<(), Error> {
     of_others(package, name).done("remove", SqliteAction::RemoveDb, &[])
 }
 
+/// Removes all databases of a package: of this process's own, or with the module's `{"root":true}` of any.
+pub fn remove_all(package: &PackageId) -> Result<(), Error> {
+    of_others(package, "all").done("remove every", SqliteAction::RemoveAll, &[])
+}
+
 fn opened(package: &PackageId, name: &str, action: SqliteAction) -> Result<Database, Error> {
     let database = of_others(package, name);
     database.done("open", action, &[])?;

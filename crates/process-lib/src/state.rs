@@ -3,7 +3,15 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use wharf_types::PackageId;
+use wharf_types::state::{StateAction, StateError as ModuleError, StateResponse};
+
 use crate::bindings::kinode::process::standard as wit;
+use crate::error::{CallError, call};
+use crate::request::Request;
+
+/// How long the module may take.
+const TIMEOUT_S: u64 = 30;
 
 /// Why saved state cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,4 +56,18 @@ pub fn set_bytes(bytes: &[u8]) {
 /// Forgets what was saved.
 pub fn clear() {
     wit::clear_state();
+}
+
+/// Forgets what the processes of a package saved, also those that are gone. This takes the capability `{"root":true}` of
+/// `state:distro:sys`.
+pub fn clear_package(package: &PackageId) -> Result<(), CallError<ModuleError>> {
+    let tried = format!("forget what the processes of {package} saved");
+    let action = StateAction::DeletePackage(package.clone());
+    let malformed = |error: serde_json::Error| CallError::Malformed { tried: tried.clone(), error: error.to_string() };
+    let request = Request::to_module("state").json(&action).map_err(malformed)?;
+    match call(request, &tried, TIMEOUT_S)? {
+        (StateResponse::DeleteState, _) => Ok(()),
+        (StateResponse::Err(source), _) => Err(CallError::Refused { tried, source }),
+        _ => Err(CallError::unexpected(&tried)),
+    }
 }

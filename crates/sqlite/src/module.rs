@@ -33,7 +33,9 @@ pub struct SqliteModule {
 /// What an action takes.
 fn need(action: &SqliteAction) -> Need {
     match action {
-        SqliteAction::Open | SqliteAction::OpenWith { .. } | SqliteAction::RemoveDb => Need::Package,
+        SqliteAction::Open | SqliteAction::OpenWith { .. } | SqliteAction::RemoveDb | SqliteAction::RemoveAll => {
+            Need::Package
+        }
         SqliteAction::Query(_) | SqliteAction::QueryTyped { .. } => Need::Read,
         SqliteAction::Write { .. }
         | SqliteAction::BeginTx
@@ -78,7 +80,8 @@ impl Allowed<'_> {
         match action {
             SqliteAction::Open => self.open(None).await,
             SqliteAction::OpenWith { durability } => self.open(Some(durability)).await,
-            SqliteAction::RemoveDb => self.remove().await,
+            SqliteAction::RemoveDb => self.remove(self.id).await,
+            SqliteAction::RemoveAll => self.remove_all().await,
             SqliteAction::Write { statement, tx_id } => {
                 let statement = Statement::write(statement, self.blob(), self.limits)?;
                 self.write(statement, tx_id).await.map(done)
@@ -129,10 +132,18 @@ impl Allowed<'_> {
         if granted { Ok((SqliteResponse::Ok, None)) } else { Err(SqliteError::AddCapFailed) }
     }
 
+    async fn remove_all(&self) -> Performed {
+        let all = self.module.databases.of_package(self.id.package()).await.map_err(|error| self.to_wire(error))?;
+        for id in &all {
+            self.remove(id).await?;
+        }
+        Ok((SqliteResponse::Ok, None))
+    }
+
     /// One that is not there is as removed as it can be.
-    async fn remove(&self) -> Performed {
-        self.transactions().end_all(self.id);
-        match self.module.databases.remove(self.id).await {
+    async fn remove(&self, id: &DatabaseId) -> Performed {
+        self.transactions().end_all(id);
+        match self.module.databases.remove(id).await {
             Ok(()) | Err(DatabaseError::Missing(_)) => Ok((SqliteResponse::Ok, None)),
             Err(error) => Err(self.to_wire(error)),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, Row, params};
 use wharf_kernel::capability::{Lineage, Origin, Signature, SignedCapability};
 use wharf_kernel::persistence::{Change, Stored, StoredCapability, StoredProcess};
-use wharf_types::{Capability, CapabilityKey, ProcessId};
+use wharf_types::{Capability, CapabilityKey, PackageId, ProcessId};
 
 use crate::database::Database;
 use crate::error::{Damaged, DatabaseError};
@@ -33,6 +33,8 @@ const GET_STATE: &str = "SELECT bytes, seal IS seal('state', process, bytes) FRO
 const SET_STATE: &str = "INSERT INTO state (process, bytes, seal) VALUES (?1, ?2, seal('state', ?1, ?2))
     ON CONFLICT (process) DO UPDATE SET bytes = excluded.bytes, seal = excluded.seal";
 const CLEAR_STATE: &str = "DELETE FROM state WHERE process = ?1";
+/// What follows the first `:` of a process id is its package.
+const CLEAR_STATES: &str = "DELETE FROM state WHERE substr(process, instr(process, ':') + 1) = ?1";
 
 impl Database {
     /// Compiles every statement: fails when a table or a column is missing.
@@ -48,6 +50,7 @@ impl Database {
             GET_STATE,
             SET_STATE,
             CLEAR_STATE,
+            CLEAR_STATES,
         ];
         all.iter().try_for_each(|sql| self.connection().prepare_cached(sql).map(|_| ()))
     }
@@ -142,6 +145,12 @@ impl Database {
 
     pub(crate) fn clear_state(&self, process: &ProcessId) -> Result<(), DatabaseError> {
         self.connection().prepare_cached(CLEAR_STATE)?.execute([process.to_string()])?;
+        Ok(())
+    }
+
+    pub(crate) fn clear_states(&self, package: &PackageId) -> Result<(), DatabaseError> {
+        self.fault()?;
+        self.connection().prepare_cached(CLEAR_STATES)?.execute([package.to_string()])?;
         Ok(())
     }
 }

@@ -52,6 +52,10 @@ impl StateModule {
                 self.store.clear_state(process).await.map_err(failed)?;
                 Ok(Answer::Reply(StateResponse::DeleteState))
             }
+            StateAction::DeletePackage(package) => {
+                self.store.clear_states(package).await.map_err(failed)?;
+                Ok(Answer::Reply(StateResponse::DeleteState))
+            }
             StateAction::Backup => {
                 let taken = self.snapshots.take().await;
                 let path = taken.map_err(|error| StateError::IOError { error: error.to_string() })?;
@@ -95,6 +99,12 @@ fn permit(caller: &ProcessId, action: &StateAction, is_root: impl FnOnce() -> bo
                 return Ok(());
             }
             format!("touch the state of {target}")
+        }
+        StateAction::DeletePackage(package) => {
+            if speaks_for_owner(caller) {
+                return Ok(());
+            }
+            format!("touch what {package} saved")
         }
         StateAction::Backup => {
             if speaks_for_owner(caller) {

@@ -118,7 +118,13 @@ async fn a_process_may_save_read_and_forget_its_own_state() {
 async fn s13_messaging_is_not_enough_to_touch_the_state_of_others() {
     let fixture = fixture();
     fixture.store.set_state(other(), Arc::new(b"secret".to_vec())).await.unwrap();
-    for action in [StateAction::GetState(other()), StateAction::SetState(other()), StateAction::DeleteState(other())] {
+    for action in [
+        StateAction::GetState(other()),
+        StateAction::SetState(other()),
+        StateAction::DeleteState(other()),
+        StateAction::DeletePackage(other().package_id()),
+        StateAction::DeletePackage(own().package_id()),
+    ] {
         let (response, blob) = fixture.ask(action, Some(b"overwritten")).await;
         assert!(matches!(response, StateResponse::Err(StateError::BadRequest { .. })), "{response:?}");
         assert!(blob.is_none());
@@ -135,6 +141,9 @@ async fn a_holder_of_the_root_capability_may_touch_every_state() {
     assert_eq!(fixture.store.get_state(other()).await.unwrap().unwrap(), b"new");
     let stored = fixture.store.load().await.unwrap();
     assert!(stored.capabilities.iter().any(|held| held.holder == own()), "a grant to a module is kept");
+    let (response, _) = fixture.ask(StateAction::DeletePackage(other().package_id()), None).await;
+    assert!(matches!(response, StateResponse::DeleteState), "{response:?}");
+    assert_eq!(fixture.store.get_state(other()).await.unwrap(), None);
 }
 
 #[tokio::test]

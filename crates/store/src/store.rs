@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use wharf_kernel::envelope::Payload;
 use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
-use wharf_types::ProcessId;
 use wharf_types::metrics::StoreMetrics;
+use wharf_types::{PackageId, ProcessId};
 
 use crate::database::Database;
 use crate::error::OpenError;
@@ -117,6 +117,11 @@ impl Persistence for KernelStore {
     fn clear_state(&self, process: ProcessId) -> BoxFuture<'_, Result<(), StoreError>> {
         let action = format!("clearing the state of {process}");
         self.queue.call(Kind::Write, action, JOB_BYTES, move |database| database.clear_state(&process)).boxed()
+    }
+
+    fn clear_states(&self, package: PackageId) -> BoxFuture<'_, Result<(), StoreError>> {
+        let action = format!("clearing what the processes of {package} saved");
+        self.queue.call(Kind::Write, action, JOB_BYTES, move |database| database.clear_states(&package)).boxed()
     }
 
     fn metrics(&self) -> StoreMetrics {

@@ -214,6 +214,23 @@ async fn removing_a_process_takes_its_capabilities_and_keeps_its_state() {
 }
 
 #[tokio::test]
+async fn the_states_of_a_package_go_and_those_of_its_neighbours_stay() {
+    let fixture = fixture();
+    let (gone, stay) =
+        (["a:chess:sys", "b:chess:sys"], ["a:chess:sys.os", "chess:sys:chess", "a:xchess:sys", "a:ches_:sys"]);
+    for process in gone.iter().chain(&stay) {
+        fixture.store.set_state(id(process), Arc::new(vec![1])).await.unwrap();
+    }
+    fixture.store.clear_states(id("x:chess:sys").package_id()).await.unwrap();
+    let after = fixture.after_kill();
+    for (list, left) in [(&gone[..], None), (&stay[..], Some(vec![1]))] {
+        for process in list {
+            assert_eq!(after.store.get_state(id(process)).await.unwrap(), left, "{process}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_capability_is_found_again_however_its_params_are_written() {
     let fixture = fixture();
     let first = held("a:b:c", r#"{"x":1,"y":2}"#, Origin::Granted, &[]);

@@ -1,10 +1,12 @@
 //! What `main:app-store:sys` is asked and answers.
 //!
 //! Failures carry their reason as [`crate::Failure`] in the response's metadata; the bodies are the reference's.
-//! [`AppStoreRequest::Packages`] is Wharf's own.
+//! [`AppStoreRequest::Packages`] and the requests after it are Wharf's own. Those from [`AppStoreRequest::Rollback`] on
+//! are for the node's owner only.
 
 use serde::{Deserialize, Serialize};
 
+use crate::ask::Ask;
 use crate::id::{PackageId, ProcessId};
 
 /// A request to the app store.
@@ -34,6 +36,27 @@ pub enum AppStoreRequest {
     GetApi(PackageId),
     /// What is installed.
     Packages,
+    /// What an installed package asked for, and got.
+    Granted(PackageId),
+    /// The publishers whose key is known.
+    Trusted,
+    /// Put the version from before in place of the present one.
+    Rollback(PackageId),
+    /// Remove a package with all that it kept: drives, databases, saved state, kept zips. Also of one that was
+    /// uninstalled before.
+    Purge(PackageId),
+    /// From now on, take packages of a publisher only with signatures of this key. Replaces one that was known.
+    Trust {
+        /// The publisher.
+        publisher: String,
+        /// Its Ed25519 key, 64 hex digits.
+        public_key: String,
+    },
+    /// Forget the key of a publisher.
+    Distrust {
+        /// The publisher.
+        publisher: String,
+    },
 }
 
 /// The app store's answers.
@@ -54,6 +77,16 @@ pub enum AppStoreResponse {
     GetApiResponse(Outcome),
     /// Answer to `Packages`.
     PackagesResponse(Vec<InstalledPackage>),
+    /// Answer to `Granted`; empty also where nothing is installed, with the reason in the metadata.
+    GrantedResponse(Vec<Ask>),
+    /// Answer to `Trusted`, by name.
+    TrustedResponse(Vec<TrustedPublisher>),
+    /// Answer to `Rollback`.
+    RollbackResponse(Outcome),
+    /// Answer to `Purge`.
+    PurgeResponse(Outcome),
+    /// Answer to `Trust` and `Distrust`.
+    TrustResponse(Outcome),
     /// The request was not understood. Wharf's own: the reference stays silent.
     Err(String),
 }
@@ -91,4 +124,30 @@ pub struct InstalledPackage {
     pub version: Option<String>,
     /// Its processes.
     pub processes: Vec<ProcessId>,
+    /// The key that signed it, 64 hex digits; `None` when it is not signed.
+    #[serde(default)]
+    pub signed_by: Option<String>,
+    /// The version that `Rollback` leads to.
+    #[serde(default)]
+    pub previous: Option<PreviousVersion>,
+}
+
+/// The version that was installed before the present one. Its zip is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousVersion {
+    /// SHA-256 of its zip, hex.
+    pub version_hash: String,
+    /// `current_version` of its metadata, if it had any.
+    pub version: Option<String>,
+}
+
+/// A publisher whose key is known. Its packages are taken with signatures of that key only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustedPublisher {
+    /// The publisher.
+    pub publisher: String,
+    /// Its Ed25519 key, 64 hex digits.
+    pub public_key: String,
+    /// The package with which the key came; `None` when the owner named it.
+    pub first_seen_with: Option<PackageId>,
 }

@@ -87,6 +87,13 @@ pub enum KernelCommand {
     Debug(KernelDebug),
     /// Compile and link the component in the blob, and keep nothing but the compiled code.
     CheckComponent,
+    /// Check the Ed25519 signature of the blob, of at most 64 KiB. For guests, which need no cryptography of their own then.
+    VerifySignature {
+        /// The signer's key, 64 hex digits.
+        public_key: String,
+        /// The signature, 128 hex digits.
+        signature: String,
+    },
     /// Every process with its state, for people.
     Processes,
     /// The processes that are gone, as far as they are remembered, with how they ended.
@@ -236,6 +243,9 @@ pub struct ProcessInfo {
     pub exit: Option<LastExit>,
     /// How many capabilities it holds.
     pub capabilities: u64,
+    /// Whether it waits for its next message at this moment.
+    #[serde(default)]
+    pub is_waiting: bool,
 }
 
 /// How the first holder of a capability came by it.

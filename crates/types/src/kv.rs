@@ -29,6 +29,8 @@ pub enum KvAction {
     Open,
     /// Remove it with all in it. For processes of its package.
     RemoveDb,
+    /// Remove all databases of the package, whichever the request's `db` names. Wharf's own.
+    RemoveAll,
     /// Set a key to the blob.
     Set {
         /// The key.

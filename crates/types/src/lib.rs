@@ -21,9 +21,10 @@
 //! | [`http_client`] | `http-client:distro:sys` |
 //! | [`login`] | the HTTP endpoint `/login:distro:sys` |
 //! | [`rpc`] | the HTTP endpoint `/rpc:distro:sys/message` |
-//! | [`app_store`] | `main:app-store:sys` |
+//! | [`app_store`], [`ask`] | `main:app-store:sys`, and what packages ask for |
 
 pub mod app_store;
+pub mod ask;
 pub mod capability;
 pub mod database;
 pub mod events;

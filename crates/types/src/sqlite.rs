@@ -48,6 +48,8 @@ pub enum SqliteAction {
     Open,
     /// Remove it with all in it. For processes of its package.
     RemoveDb,
+    /// Remove all databases of the package, whichever the request's `db` names. Wharf's own.
+    RemoveAll,
     /// Run a statement that changes something; parameters are in the blob.
     Write {
         /// One statement.

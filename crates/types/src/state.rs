@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::ProcessId;
+use crate::id::{PackageId, ProcessId};
 
 /// A request to the state module.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub enum StateAction {
     SetState(ProcessId),
     /// Forget what a process saved.
     DeleteState(ProcessId),
+    /// Forget what the processes of a package saved, those that are gone included. Wharf's own.
+    DeletePackage(PackageId),
     /// Copy the whole database, as it is at one moment, to a file of the host.
     Backup,
 }

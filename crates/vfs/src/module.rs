@@ -48,6 +48,9 @@ impl VfsModule {
         };
         let path = match place {
             Place::Root => return self.on_disk(Desk::list_packages).await,
+            Place::Package(package) if action == VfsAction::RemoveDirAll => {
+                return self.on_disk(move |desk| desk.remove_package(&package)).await;
+            }
             Place::Package(package) => return self.on_disk(move |desk| desk.list_drives(&package)).await,
             Place::Path(path) => path,
         };
@@ -111,6 +114,12 @@ fn allow(holder: &Holder<'_>, text: &str, action: &VfsAction) -> Result<Place, V
     {
         let may = holder.process.is_in(&package) || holder.is_root();
         return if may { Ok(Place::Package(package)) } else { Err(VfsError::NoReadCap) };
+    }
+    // All drives of a package go for good: its own processes remove what is in them, one at a time.
+    if *action == VfsAction::RemoveDirAll
+        && let Ok(package) = text.trim_matches(['/', '\\']).parse::<PackageId>()
+    {
+        return if holder.is_root() { Ok(Place::Package(package)) } else { Err(VfsError::NoWriteCap) };
     }
     let path = parse(text)?;
     match action {

@@ -111,6 +111,11 @@ impl Desk {
         let entry = |drive: Entry| DirEntry { path: format!("{package}/{}", drive.name), file_type: drive.kind };
         Ok((VfsResponse::ReadDir(drives.into_iter().map(entry).collect()), None))
     }
+
+    pub(crate) fn remove_package(&self, package: &PackageId) -> Performed {
+        self.vfs.remove_package(package).map_err(|error| VfsError::IOError(error.to_string()))?;
+        Ok((VfsResponse::Ok, None))
+    }
 }
 
 /// Reads a path from the wire.

@@ -1,11 +1,12 @@
 //! From a request to its answer.
 
 use wharf_process_lib::{LazyLoadBlob, Message, NodeName, Response, println};
+use wharf_types::ProcessId;
 use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, NewPackageResponse, Outcome};
 
 use crate::error::StoreError;
 use crate::record::Record;
-use crate::{api, downloads, install, uninstall};
+use crate::{api, downloads, granted, install, purge, trust, uninstall};
 
 /// What goes back: the protocol's body, and beside it what the body has no room for.
 struct Answer {
@@ -72,7 +73,38 @@ fn perform(node: &NodeName, record: &mut Record, request: AppStoreRequest, messa
             Err(error) => outcome(Err(error), AppStoreResponse::GetApiResponse),
         },
         AppStoreRequest::Packages => AppStoreResponse::PackagesResponse(record.installed().to_vec()).into(),
+        AppStoreRequest::Granted(package_id) => match granted::granted(record, &package_id) {
+            Ok(asks) => AppStoreResponse::GrantedResponse(asks).into(),
+            Err(error) => {
+                Answer { body: AppStoreResponse::GrantedResponse(Vec::new()), failure: Some(error), blob: None }
+            }
+        },
+        AppStoreRequest::Trusted => AppStoreResponse::TrustedResponse(record.trusted().to_vec()).into(),
+        AppStoreRequest::Rollback(package_id) => {
+            let done = for_owner(message, "to roll back").and_then(|()| install::roll_back(node, record, &package_id));
+            outcome(done, AppStoreResponse::RollbackResponse)
+        }
+        AppStoreRequest::Purge(package_id) => {
+            let done = for_owner(message, "to purge").and_then(|()| purge::purge(record, &package_id));
+            outcome(done, AppStoreResponse::PurgeResponse)
+        }
+        AppStoreRequest::Trust { publisher, public_key } => {
+            let done = for_owner(message, TRUST).and_then(|()| trust::add(record, publisher, &public_key));
+            outcome(done, AppStoreResponse::TrustResponse)
+        }
+        AppStoreRequest::Distrust { publisher } => {
+            let done = for_owner(message, TRUST).and_then(|()| record.distrust(&publisher));
+            outcome(done, AppStoreResponse::TrustResponse)
+        }
     }
+}
+
+/// What only the owner may.
+const TRUST: &str = "to say whom to trust";
+
+/// The owner speaks as the web server, and nobody else does.
+fn for_owner(message: &Message, what: &'static str) -> Result<(), StoreError> {
+    if message.is_from(&ProcessId::system("http-server")) { Ok(()) } else { Err(StoreError::OwnerOnly(what)) }
 }
 
 fn outcome(done: Result<(), StoreError>, body: fn(Outcome) -> AppStoreResponse) -> Answer {

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::paths::{DOWNLOADS_DRIVE, Target, ZipHash};
 use crate::record::Record;
 
-/// Most zips kept of one package. When there are as many, all but the installed one make room.
+/// Most zips kept of one package. When there are as many, all make room but the installed one and the one before.
 const ZIPS_PER_PACKAGE_MAX: usize = 16;
 
 /// Checks a zip and keeps it. Giving the same one again changes nothing.
@@ -54,26 +54,40 @@ pub(crate) fn read(target: &Target, hash: &ZipHash) -> Result<Vec<u8>, StoreErro
     Ok(zip)
 }
 
+/// Removes every kept zip of a package.
+pub(crate) fn remove_all(target: &Target) -> Result<(), StoreError> {
+    if vfs::exists(&target.downloads())? {
+        vfs::remove_dir_all(&target.downloads())?;
+    }
+    Ok(())
+}
+
 fn make_room(record: &Record, target: &Target) -> Result<(), StoreError> {
     if !vfs::exists(&target.downloads())? {
         return Ok(());
     }
     let kept = vfs::read_dir(&target.downloads())?;
-    let installed = record.find(target.package()).map(|installed| installed.version_hash.as_str());
-    for path in surplus(&kept, installed) {
+    let installed = record.find(target.package());
+    let previous = installed.and_then(|installed| installed.previous.as_ref());
+    let current = installed.map(|installed| installed.version_hash.as_str());
+    let stay: Vec<&str> = current.into_iter().chain(previous.map(|previous| previous.version_hash.as_str())).collect();
+    for path in surplus(&kept, &stay) {
         vfs::remove_file(&path)?;
     }
     Ok(())
 }
 
 /// The files that make room: none while there is some.
-fn surplus(kept: &[DirEntry], installed: Option<&str>) -> Vec<String> {
+fn surplus(kept: &[DirEntry], stay: &[&str]) -> Vec<String> {
     if kept.len() < ZIPS_PER_PACKAGE_MAX {
         return Vec::new();
     }
-    let stays = installed.map(|hash| format!("{hash}.zip"));
+    let stays = |entry: &DirEntry| {
+        let name = entry.path.rsplit('/').next().and_then(|file| file.strip_suffix(".zip"));
+        name.is_some_and(|hash| stay.contains(&hash))
+    };
     kept.iter()
-        .filter(|entry| entry.file_type == FileType::File && entry.path.rsplit('/').next() != stays.as_deref())
+        .filter(|entry| entry.file_type == FileType::File && !stays(entry))
         .map(|entry| format!("/{}", entry.path.trim_start_matches('/')))
         .collect()
 }
@@ -89,13 +103,14 @@ mod tests {
 
     #[test]
     fn nothing_is_removed_while_there_is_room() {
-        assert!(surplus(&kept(ZIPS_PER_PACKAGE_MAX - 1), None).is_empty());
+        assert!(surplus(&kept(ZIPS_PER_PACKAGE_MAX - 1), &[]).is_empty());
     }
 
     #[test]
-    fn the_installed_zip_stays_when_room_is_made() {
-        let removed = surplus(&kept(ZIPS_PER_PACKAGE_MAX), Some("3"));
-        assert_eq!(removed.len(), ZIPS_PER_PACKAGE_MAX - 1);
+    fn the_installed_zip_and_the_one_before_stay_when_room_is_made() {
+        let removed = surplus(&kept(ZIPS_PER_PACKAGE_MAX), &["3", "7"]);
+        assert_eq!(removed.len(), ZIPS_PER_PACKAGE_MAX - 2);
+        assert!(!removed.contains(&"/app-store:sys/downloads/chat:alice.os/7.zip".to_owned()));
         assert!(!removed.contains(&"/app-store:sys/downloads/chat:alice.os/3.zip".to_owned()));
         assert!(removed.contains(&"/app-store:sys/downloads/chat:alice.os/13.zip".to_owned()));
     }

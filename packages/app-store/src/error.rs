@@ -1,9 +1,9 @@
 //! Why the app store refused or failed.
 
-use wharf_package::{MetadataError, PackageError};
+use wharf_package::{MetadataError, PackageError, SignatureError};
 use wharf_process_lib::state::StateError;
-use wharf_process_lib::{kernel, vfs};
-use wharf_types::{IdError, PackageId};
+use wharf_process_lib::{CallError, kernel, kv, sqlite, vfs};
+use wharf_types::{IdError, PackageId, ProcessId};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,62 @@ pub(crate) enum StoreError {
     /// The package is the node's own.
     #[error("`{0}` is part of the node and cannot be installed or removed")]
     Reserved(PackageId),
+    /// Only the owner may.
+    #[error("{0} is for the node's owner only")]
+    OwnerOnly(&'static str),
+    /// Not a publisher.
+    #[error("`{0}` cannot be the name of a publisher, which has only a-z, 0-9, `-` and `.`, and is not `sys`")]
+    Publisher(String),
+    /// Not a key.
+    #[error("a public key has 64 hex digits")]
+    Key,
+    /// No key of this publisher is known.
+    #[error("no key of {0} is known")]
+    NotTrusted(String),
+    /// The list of publishers is full.
+    #[error("the keys of {0} publishers are known, and no more are accepted")]
+    TooManyPublishers(usize),
+    /// There is no sense in its signature.
+    #[error("the package is refused: {0}")]
+    Signature(#[from] SignatureError),
+    /// Its signature is that of something else.
+    #[error("the package is refused: its signature is not that of its content: it was changed after it was signed")]
+    Forged,
+    /// The publisher signs, and this is not signed.
+    #[error(
+        "the package is refused: it is not signed, and {publisher} is known to sign with the key {known}; \
+         if that is no longer so, `wharf trust remove {publisher}`"
+    )]
+    Unsigned {
+        /// Who signs.
+        publisher: String,
+        /// With which key.
+        known: String,
+    },
+    /// Signed with another key.
+    #[error(
+        "the package is refused: it is signed with the key {found}, and the key of {publisher} is {known}; if the \
+         publisher says, in a way that you trust, that the key has changed, `wharf trust add {publisher} {found}`"
+    )]
+    OtherKey {
+        /// Whose key.
+        publisher: String,
+        /// The key that is known.
+        known: String,
+        /// The key of this package.
+        found: String,
+    },
+    /// There is no version from before.
+    #[error("there is no version of {0} from before the present one")]
+    NoPrevious(PackageId),
+    /// A process ended at once, and not by itself.
+    #[error("{process} does not start: it {exit}")]
+    DoesNotStart {
+        /// Which.
+        process: ProcessId,
+        /// How it ended.
+        exit: String,
+    },
     /// Not a hash, and so perhaps a path.
     #[error("the version hash is not a SHA-256: 64 hex digits are needed")]
     Hash,
@@ -73,6 +129,18 @@ pub(crate) enum StoreError {
     /// The kernel said no, or nothing.
     #[error(transparent)]
     Kernel(#[from] kernel::Error),
+    /// kv said no, or nothing.
+    #[error(transparent)]
+    Kv(#[from] kv::Error),
+    /// sqlite said no, or nothing.
+    #[error(transparent)]
+    Sqlite(#[from] sqlite::Error),
+    /// The saved state of processes could not be removed.
+    #[error(transparent)]
+    SavedState(#[from] CallError<wharf_types::state::StateError>),
+    /// The timers did not answer.
+    #[error(transparent)]
+    Timer(#[from] CallError<wharf_types::timer::TimerError>),
     /// The record could not be read or written.
     #[error(transparent)]
     State(#[from] StateError),

@@ -5,17 +5,19 @@
 //! keep the old zip   so that it can come back
 //! record.begin       from here on a restart takes it back
 //! replace            end the old processes, unpack
-//! start              create, grant, let others know, run
+//! start              create, grant, let others know, run; wait until they are up
 //! record.finish
 //! ```
 //!
 //! What fails after `begin` is taken back: new processes are ended, their files removed, and the version from
-//! before, if there was one, is installed again from its zip.
+//! before, if there was one, is installed again from its zip. What a package keeps (other drives, databases, saved state) is
+//! touched by none of this. The version that was replaced stays among the downloads, for [`roll_back`].
 
 use serde_json::Value;
 use wharf_package::PlannedProcess;
 use wharf_process_lib::kernel::NewProcess;
 use wharf_process_lib::{CallError, kernel, println, vfs};
+use wharf_types::app_store::InstalledPackage;
 use wharf_types::{NodeName, PackageId};
 
 use crate::downloads;
@@ -24,6 +26,7 @@ use crate::paths::{Target, ZipHash};
 use crate::prepare::Prepared;
 use crate::record::Record;
 use crate::uninstall::remove;
+use crate::{start, trust};
 
 /// Installs a zip that was kept, in place of any version that is there.
 pub(crate) fn install(
@@ -33,18 +36,47 @@ pub(crate) fn install(
     version_hash: &str,
     metadata: Option<&Value>,
 ) -> Result<(), StoreError> {
-    // One install is unfinished at a time; beginning this one would forget another that is still to be taken back.
-    recover(node, record)?;
-    let prepared = Prepared::new(node, Target::new(package)?, ZipHash::parse(version_hash)?, metadata)?;
-    let previous = keep_previous(prepared.target())?;
-    record.begin(package, previous.as_ref())?;
+    let target = Target::new(package)?;
+    settle(node, record, package)?;
+    let prepared = Prepared::new(node, target, ZipHash::parse(version_hash)?, metadata)?;
+    trust::check(record, package, prepared.signed_by())?;
+    put_in_place(node, record, prepared)
+}
+
+/// Puts the version from before in place of the present one, which becomes the version from before. No signature is
+/// asked for: it was when that version was installed.
+pub(crate) fn roll_back(node: &NodeName, record: &mut Record, package: &PackageId) -> Result<(), StoreError> {
+    let target = Target::new(package)?;
+    settle(node, record, package)?;
+    let installed = record.find(package).ok_or_else(|| StoreError::NotInstalled(package.clone()))?;
+    let previous = installed.previous.clone().ok_or_else(|| StoreError::NoPrevious(package.clone()))?;
+    let prepared = Prepared::new(node, target, ZipHash::parse(&previous.version_hash)?, None)?;
+    put_in_place(node, record, prepared.of_version(previous.version))
+}
+
+/// One install is unfinished at a time; beginning another would forget one that is still to be taken back. Only the same
+/// package may be put in its place: that is the way out where taking back fails for good.
+fn settle(node: &NodeName, record: &mut Record, package: &PackageId) -> Result<(), StoreError> {
+    match recover(node, record) {
+        Err(error) if record.unfinished().is_some_and(|unfinished| unfinished.package_id == *package) => {
+            println!("{error}");
+            Ok(())
+        }
+        settled => settled,
+    }
+}
+
+fn put_in_place(node: &NodeName, record: &mut Record, prepared: Prepared) -> Result<(), StoreError> {
+    let replaced = record.find(prepared.target().package()).cloned();
+    let previous = keep_previous(prepared.target(), replaced.as_ref())?;
+    record.begin(prepared.target().package(), previous.as_ref())?;
     match replace_and_start(&prepared) {
-        Ok(()) => record.finish(prepared.into_installed()),
+        Ok(()) => record.finish(prepared.into_installed(replaced.as_ref())),
         Err(error) => Err(take_back(node, record, prepared.target(), previous, error)),
     }
 }
 
-/// Takes back an install that a restart cut off.
+/// Takes back an install that was cut off, or that could not be taken back before.
 pub(crate) fn recover(node: &NodeName, record: &mut Record) -> Result<(), StoreError> {
     let Some(unfinished) = record.unfinished().cloned() else { return Ok(()) };
     let target = Target::new(&unfinished.package_id)?;
@@ -54,8 +86,16 @@ pub(crate) fn recover(node: &NodeName, record: &mut Record) -> Result<(), StoreE
     Ok(())
 }
 
-/// Puts the zip of the version that is installed, recorded or not, among the downloads.
-fn keep_previous(target: &Target) -> Result<Option<ZipHash>, StoreError> {
+/// Makes sure that the zip of the version that is there is among the downloads.
+fn keep_previous(target: &Target, replaced: Option<&InstalledPackage>) -> Result<Option<ZipHash>, StoreError> {
+    if let Some(replaced) = replaced {
+        let hash = ZipHash::parse(&replaced.version_hash)?;
+        match downloads::read(target, &hash) {
+            Ok(_) => return Ok(Some(hash)),
+            Err(error) => println!("{error}"),
+        }
+    }
+    // Of a package that nobody recorded, or whose kept zip is gone: what lies in its own drive.
     let path = target.installed_zip();
     if !vfs::exists(&path)? {
         return Ok(None);
@@ -64,6 +104,11 @@ fn keep_previous(target: &Target) -> Result<Option<ZipHash>, StoreError> {
 }
 
 fn replace_and_start(prepared: &Prepared) -> Result<(), StoreError> {
+    replace_and_run(prepared)?;
+    start::watch(prepared.processes())
+}
+
+fn replace_and_run(prepared: &Prepared) -> Result<(), StoreError> {
     let target = prepared.target();
     remove(target)?;
     // Not as a drive of ours: that would leave the app store two capabilities for every package it ever met.
@@ -113,8 +158,8 @@ fn take_back(
     }
 }
 
-/// Removes what is there and puts the version from before in its place. When that is impossible too, the package is
-/// removed, and the record says so.
+/// Removes what is there and puts the version from before in its place. Where that fails, the record stays as it is: it is
+/// tried again before anything else is done, and after each start.
 fn undo(
     node: &NodeName,
     record: &mut Record,
@@ -126,16 +171,7 @@ fn undo(
         record.forget(target.package())?;
         return Ok(Undone::Removed);
     };
-    let restored = Prepared::new(node, target.clone(), hash, None).and_then(|prepared| replace_and_start(&prepared));
-    match restored {
-        Ok(()) => {
-            record.take_back()?;
-            Ok(Undone::Restored)
-        }
-        Err(error) => {
-            remove(target)?;
-            record.forget(target.package())?;
-            Err(error)
-        }
-    }
+    replace_and_run(&Prepared::new(node, target.clone(), hash, None)?)?;
+    record.take_back()?;
+    Ok(Undone::Restored)
 }

@@ -1,20 +1,26 @@
 //! The app store: keeps zips, installs and removes packages, and tells what is installed.
 //!
 //! The way of an install: [`downloads`] has kept the zip, [`prepare`] reads and checks all of it, [`plan`] turns its
-//! manifest into processes and capabilities, and [`install`] carries the plan out, or takes back what it did. What
-//! is installed is in the [`record`].
+//! manifest into processes and capabilities, [`trust`] decides whether its publisher's word is needed and there, and
+//! [`install`] carries the plan out, or takes back what it did. What is installed, and whose keys are known, is in the
+//! [`record`].
 //!
-//! Only processes of this node that hold the messaging capability reach it; whoever does may install what they like.
-//! Every request is answered.
+//! Only processes of this node that hold the messaging capability reach it; whoever does may install what they like, within
+//! what [`trust`] allows. To change whom to trust, to roll back and to purge is for the owner alone, so that nobody else
+//! gets around a signature. Every request is answered.
 
 mod answer;
 mod api;
 mod downloads;
 mod error;
+mod granted;
 mod install;
 mod paths;
 mod prepare;
+mod purge;
 mod record;
+mod start;
+mod trust;
 mod uninstall;
 
 use wharf_process_lib::{Address, Message, await_message, println};
@@ -28,6 +34,7 @@ fn init(our: Address) {
         Err(error) => return println!("{error}"),
     };
     if let Err(error) = install::recover(our.node(), &mut record) {
+        // It stays in the record, and is tried again at the next start.
         println!("an install that was cut off could not be taken back: {error}");
     }
     loop {

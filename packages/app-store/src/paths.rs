@@ -18,13 +18,13 @@ impl Target {
     /// Checks that a package may be installed and removed here.
     ///
     /// The node's modules are in `distro:sys`; a package with its name, whoever publishes it, would be mistaken for
-    /// it. The app store itself cannot: it would end in the middle.
+    /// it. The packages of `sys` come with the node, the app store itself among them.
     pub(crate) fn new(package: &PackageId) -> Result<Self, StoreError> {
         if !package.is_creatable() {
             return Err(StoreError::PackageId(package.clone()));
         }
-        let itself = package.package_name == "app-store" && package.publisher_node == "sys";
-        if itself || package.package_name == "distro" {
+        // Packages of `sys` come with the node; one from elsewhere would only pretend.
+        if package.publisher_node == "sys" || package.package_name == "distro" {
             return Err(StoreError::Reserved(package.clone()));
         }
         Ok(Self { package: package.clone() })
@@ -113,11 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn the_node_and_the_app_store_cannot_be_replaced() {
-        for (name, publisher) in [("distro", "sys"), ("distro", "mallory.os"), ("app-store", "sys")] {
+    fn the_node_and_what_comes_with_it_cannot_be_replaced() {
+        for (name, publisher) in
+            [("distro", "sys"), ("distro", "mallory.os"), ("app-store", "sys"), ("terminal", "sys")]
+        {
             assert!(matches!(Target::new(&package(name, publisher)), Err(StoreError::Reserved(_))), "{name}");
         }
-        assert!(Target::new(&package("terminal", "sys")).is_ok());
         assert!(Target::new(&package("app-store", "alice.os")).is_ok());
     }
 

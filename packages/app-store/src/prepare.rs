@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use wharf_package::{Metadata, Package, PlannedProcess};
 use wharf_process_lib::kernel;
-use wharf_types::app_store::InstalledPackage;
+use wharf_types::app_store::{InstalledPackage, PreviousVersion};
 use wharf_types::{NodeName, ProcessId};
 
 use crate::downloads;
 use crate::error::StoreError;
 use crate::paths::{Target, ZipHash};
+use crate::trust;
 
 /// A package whose zip, manifest and components are known to be good.
 #[derive(Debug)]
@@ -21,10 +22,11 @@ pub(crate) struct Prepared {
     package: Package,
     processes: Vec<PlannedProcess>,
     version: Option<String>,
+    signed_by: Option<String>,
 }
 
 impl Prepared {
-    /// Reads a kept zip and checks all of it.
+    /// Reads a kept zip and checks all of it. Its signature is looked at, but not whether it is the one that is needed.
     pub(crate) fn new(
         node: &NodeName,
         target: Target,
@@ -32,6 +34,7 @@ impl Prepared {
         metadata: Option<&Value>,
     ) -> Result<Self, StoreError> {
         let zip = downloads::read(&target, &hash)?;
+        let signed_by = trust::signer(target.package(), &zip)?;
         let package = Package::check(&zip)?;
         let given = metadata.map(|metadata| Metadata::parse(metadata.to_string().as_bytes())).transpose()?;
         let metadata = given.as_ref().or(package.metadata());
@@ -44,12 +47,22 @@ impl Prepared {
         let version = metadata.and_then(Metadata::current_version).map(str::to_owned);
         let processes = wharf_package::plan(node, target.package(), package.manifest())?;
         check_components(&package, &processes)?;
-        Ok(Self { target, hash, zip, package, processes, version })
+        Ok(Self { target, hash, zip, package, processes, version, signed_by })
+    }
+
+    /// The same, with the version that was told when it was installed first: not every zip has its metadata in it.
+    pub(crate) fn of_version(self, version: Option<String>) -> Self {
+        Self { version: version.or(self.version), ..self }
     }
 
     /// Which package.
     pub(crate) fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// The key that signed it.
+    pub(crate) fn signed_by(&self) -> Option<&str> {
+        self.signed_by.as_deref()
     }
 
     /// The zip.
@@ -67,14 +80,21 @@ impl Prepared {
         self.package.component(wasm).unwrap_or_default().to_vec()
     }
 
-    /// What the record will say.
-    pub(crate) fn into_installed(self) -> InstalledPackage {
+    /// What the record will say. `replaced` is what it said before: one version back is remembered, and no more.
+    pub(crate) fn into_installed(self, replaced: Option<&InstalledPackage>) -> InstalledPackage {
+        let previous = replaced.and_then(|replaced| match &replaced.version_hash {
+            // The same once more leads back to where that led.
+            same if same == self.hash.as_str() => replaced.previous.clone(),
+            hash => Some(PreviousVersion { version_hash: hash.clone(), version: replaced.version.clone() }),
+        });
         let processes: Vec<ProcessId> = self.processes.into_iter().map(|planned| planned.id).collect();
         InstalledPackage {
             package_id: self.target.package().clone(),
             version_hash: self.hash.as_str().to_owned(),
             version: self.version,
             processes,
+            signed_by: self.signed_by,
+            previous,
         }
     }
 }

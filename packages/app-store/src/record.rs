@@ -6,14 +6,18 @@
 use serde::{Deserialize, Serialize};
 use wharf_process_lib::state::{self, StateError};
 use wharf_types::PackageId;
-use wharf_types::app_store::InstalledPackage;
+use wharf_types::app_store::{InstalledPackage, TrustedPublisher};
 
 use crate::error::StoreError;
 use crate::paths::ZipHash;
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// It had no keys, and packages without signature and previous version.
+const VERSION_WITHOUT_KEYS: u32 = 1;
 /// The record is saved whole on each change, so it stays small.
 const PACKAGES_MAX: usize = 1000;
+/// As many as there may be packages.
+const PUBLISHERS_MAX: usize = PACKAGES_MAX;
 
 /// The saved record.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +25,9 @@ pub(crate) struct Record {
     version: u32,
     installed: Vec<InstalledPackage>,
     unfinished: Option<Unfinished>,
+    /// By name, each once.
+    #[serde(default)]
+    trusted: Vec<TrustedPublisher>,
 }
 
 /// An install that has begun and not ended.
@@ -34,7 +41,7 @@ pub(crate) struct Unfinished {
 
 impl Default for Record {
     fn default() -> Self {
-        Self { version: VERSION, installed: Vec::new(), unfinished: None }
+        Self { version: VERSION, installed: Vec::new(), unfinished: None, trusted: Vec::new() }
     }
 }
 
@@ -51,10 +58,11 @@ impl Record {
             version: u32,
         }
         let Version { version } = serde_json::from_slice(bytes).map_err(StateError::Read)?;
-        if version != VERSION {
+        if !matches!(version, VERSION | VERSION_WITHOUT_KEYS) {
             return Err(StoreError::RecordVersion(version));
         }
-        Ok(serde_json::from_slice(bytes).map_err(StateError::Read)?)
+        let record: Self = serde_json::from_slice(bytes).map_err(StateError::Read)?;
+        Ok(Self { version: VERSION, ..record })
     }
 
     /// Everything that is installed.
@@ -72,6 +80,42 @@ impl Record {
         self.unfinished.as_ref()
     }
 
+    /// The publishers whose key is known, by name.
+    pub(crate) fn trusted(&self) -> &[TrustedPublisher] {
+        &self.trusted
+    }
+
+    /// The key of a publisher, if it is known.
+    pub(crate) fn key_of(&self, publisher: &str) -> Option<&str> {
+        self.trusted.iter().find(|known| known.publisher == publisher).map(|known| known.public_key.as_str())
+    }
+
+    /// Replaces what is known of a publisher.
+    pub(crate) fn trust(&mut self, publisher: TrustedPublisher) -> Result<(), StoreError> {
+        self.put_key(publisher)?;
+        self.save()
+    }
+
+    /// Forgets the key of a publisher.
+    pub(crate) fn distrust(&mut self, publisher: &str) -> Result<(), StoreError> {
+        let before = self.trusted.len();
+        self.trusted.retain(|known| known.publisher != publisher);
+        if self.trusted.len() == before {
+            return Err(StoreError::NotTrusted(publisher.to_owned()));
+        }
+        self.save()
+    }
+
+    fn put_key(&mut self, publisher: TrustedPublisher) -> Result<(), StoreError> {
+        self.trusted.retain(|known| known.publisher != publisher.publisher);
+        if self.trusted.len() >= PUBLISHERS_MAX {
+            return Err(StoreError::TooManyPublishers(PUBLISHERS_MAX));
+        }
+        self.trusted.push(publisher);
+        self.trusted.sort_by(|a, b| a.publisher.cmp(&b.publisher));
+        Ok(())
+    }
+
     /// An install is about to change something.
     pub(crate) fn begin(&mut self, package_id: &PackageId, previous: Option<&ZipHash>) -> Result<(), StoreError> {
         if self.find(package_id).is_none() && self.installed.len() >= PACKAGES_MAX {
@@ -82,8 +126,15 @@ impl Record {
         self.save()
     }
 
-    /// An install ended well.
+    /// An install ended well. A key that was not known before is kept with it: trust on first use.
     pub(crate) fn finish(&mut self, package: InstalledPackage) -> Result<(), StoreError> {
+        if let Some(public_key) = package.signed_by.clone()
+            && self.key_of(&package.package_id.publisher_node).is_none()
+        {
+            let publisher = package.package_id.publisher_node.clone();
+            let first_seen_with = Some(package.package_id.clone());
+            self.put_key(TrustedPublisher { publisher, public_key, first_seen_with })?;
+        }
         self.unfinished = None;
         self.installed.retain(|installed| installed.package_id != package.package_id);
         self.installed.push(package);
@@ -110,7 +161,7 @@ impl Record {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap fails the test")]
 mod tests {
     use super::*;
 
@@ -122,19 +173,40 @@ mod tests {
             version_hash: "ab".repeat(32),
             version: Some("0.1.0".to_owned()),
             processes: vec!["chat:chat:alice.os".parse().unwrap()],
+            signed_by: Some("cd".repeat(32)),
+            previous: None,
         };
         let unfinished = Unfinished { package_id: package_id.clone(), previous_hash: None };
-        let saved =
-            Record { version: VERSION, installed: vec![installed.clone()], unfinished: Some(unfinished.clone()) };
+        let trusted = TrustedPublisher {
+            publisher: "alice.os".to_owned(),
+            public_key: "cd".repeat(32),
+            first_seen_with: Some(package_id.clone()),
+        };
+        let saved = Record {
+            version: VERSION,
+            installed: vec![installed.clone()],
+            unfinished: Some(unfinished.clone()),
+            trusted: vec![trusted],
+        };
         let read = Record::parse(&serde_json::to_vec(&saved).unwrap()).unwrap();
         assert_eq!(read.find(&package_id), Some(&installed));
         assert_eq!(read.unfinished(), Some(&unfinished));
+        assert_eq!(read.key_of("alice.os"), Some("cd".repeat(32).as_str()));
+    }
+
+    #[test]
+    fn a_record_from_before_there_were_keys_is_read() {
+        let old = br#"{"version":1,"installed":[{"package_id":{"package_name":"chat","publisher_node":"alice.os"},
+            "version_hash":"ab","version":null,"processes":[]}],"unfinished":null}"#;
+        let read = Record::parse(old).unwrap();
+        assert_eq!((read.version, read.installed().len(), read.trusted().len()), (VERSION, 1, 0));
+        assert_eq!(read.installed()[0].previous, None);
     }
 
     #[test]
     fn a_record_of_another_version_is_refused_whatever_is_in_it() {
-        let read = Record::parse(br#"{"version":2,"packages":{}}"#);
-        assert!(matches!(read, Err(StoreError::RecordVersion(2))));
+        let read = Record::parse(br#"{"version":3,"packages":{}}"#);
+        assert!(matches!(read, Err(StoreError::RecordVersion(3))));
         assert!(matches!(Record::parse(b"[]"), Err(StoreError::State(_))));
         assert!(matches!(Record::parse(b""), Err(StoreError::State(_))));
     }

@@ -1,5 +1,5 @@
-//! Removing a package, and all authority it had or gave. Its saved state, other drives and kept zips stay: they belong
-//! to whoever used it.
+//! Removing a package, and all authority it had or gave. Its saved state, databases, other drives and kept zips stay: they
+//! belong to whoever used it, and [`crate::purge`] removes them.
 
 use wharf_process_lib::{CallError, kernel, vfs};
 use wharf_types::PackageId;

@@ -17,7 +17,7 @@ use wharf_kernel::module::Access;
 use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
 use wharf_kernel::session::Session;
 use wharf_kernel::{Kernel, Limits, Parts};
-use wharf_types::{Address, Capability, NodeName, OnExit, ProcessId};
+use wharf_types::{Address, Capability, NodeName, OnExit, PackageId, ProcessId};
 
 use super::Bench;
 use crate::compare::Sides;
@@ -118,6 +118,10 @@ impl Persistence for Forgetful {
     }
 
     fn clear_state(&self, _: ProcessId) -> BoxFuture<'_, Result<(), StoreError>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn clear_states(&self, _: PackageId) -> BoxFuture<'_, Result<(), StoreError>> {
         std::future::ready(Ok(())).boxed()
     }
 }

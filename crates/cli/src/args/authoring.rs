@@ -61,7 +61,7 @@ pub(crate) const CHECK_EXAMPLES: &str = "\
 Examples:
   wharf check                                    the package built in this folder
   wharf check chat:ann.os.zip
-  wharf check chat:ann.os.zip --json | jq .asks_for
+  wharf check chat:ann.os.zip --json | jq .asks
 
 Makes every check that a node makes before it installs, without one: names, sizes, manifest, metadata, components.";
 

@@ -1,15 +1,15 @@
 //! `wharf install`: checks a package, shows what it asks for, and installs it.
 
 use wharf_home::Home;
-use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, InstalledPackage, NewPackageResponse, Outcome};
+use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, NewPackageResponse, Outcome};
 use wharf_types::rpc::RpcRefusalKind;
 use wharf_types::{Failure, PackageId, ProcessId};
 
 use crate::args::Install;
 use crate::client::{Answer, Client, RpcError, unexpected};
-use crate::commands::list;
+use crate::commands::offer::Offer;
 use crate::errors::{CliError, CliResult};
-use crate::output::{Colour, Format, Output, Style, note};
+use crate::output::{Colour, Output, Style, note};
 use crate::prompt::confirm;
 use crate::source::{self, Source};
 use crate::text;
@@ -21,48 +21,33 @@ pub(crate) const CHANGE_WAIT_S: u64 = 180;
 pub(crate) fn run(args: &Install, home: &Home, output: &mut Output) -> CliResult<()> {
     let source = source::read(&args.source)?;
     let package = &source.package_id;
-    describe(&source);
+    let colour = Colour::of_stderr();
+    note(&title(&source, colour));
     let client = Client::of(home)?;
-    if let Some(old) = list::installed(&client)?.into_iter().find(|old| old.package_id == *package) {
-        note(&replaced(&old, &source));
+    let offer = Offer::new(&source, &client)?;
+    offer.lines(colour).iter().for_each(|line| note(line));
+    if args.dry_run {
+        note("nothing was changed");
+        return offer.report("would be installed", output);
     }
-    confirm(&format!("install {package}?"), args.consent.given(), &format!("{package} was not installed"))?;
-
+    if offer.needs_consent() {
+        confirm(&format!("install {package}?"), args.consent.given(), &format!("{package} was not installed"))?;
+    }
     note(&format!("sending {} ...", text::bytes(source.zip.len())));
     keep(&source, &client)?;
     note("installing ...");
     install(&source, &client)?;
-    match output.format() {
-        Format::Json => output.json(&source.as_installed()),
-        Format::Text => output.line(&format!("installed {package}")),
-    }
+    offer.report("is installed", output)
 }
 
-/// Shows what the package is and asks for. All of it goes to stderr: it is the question, not the result.
-fn describe(source: &Source) {
-    let colour = Colour::of_stderr();
+/// What the package is. Like all that the question is about it goes to stderr: it is not the result.
+fn title(source: &Source, colour: Colour) -> String {
     let title = match &source.version {
         Some(version) => format!("{} {}", source.package_id, text::clean_line(version)),
         None => source.package_id.to_string(),
     };
-    note(&format!(
-        "{}, {}, SHA-256 {}",
-        colour.paint(Style::Bold, &title),
-        text::bytes(source.zip.len()),
-        source.version_hash
-    ));
-    for line in &source.asks_for {
-        note(&format!("  {}", text::clean_block(line, "    ")));
-    }
-}
-
-fn replaced(old: &InstalledPackage, new: &Source) -> String {
-    let version = text::clean_line(old.version.as_deref().unwrap_or("without a number"));
-    if old.version_hash == new.version_hash {
-        format!("exactly this package is installed already (version {version}); it will be installed again")
-    } else {
-        format!("this replaces the installed version {version}")
-    }
+    let size = text::bytes(source.zip.len());
+    format!("{}, {size}, SHA-256 {}", colour.paint(Style::Bold, &title), source.version_hash)
 }
 
 /// Gives the zip to the app store.

@@ -65,6 +65,8 @@ mod tests {
             version_hash: "0123456789abcdef".to_owned(),
             version: None,
             processes: vec!["chat:chat:alice.os".parse().unwrap(), "log:chat:alice.os".parse().unwrap()],
+            signed_by: None,
+            previous: None,
         };
         let expected = "\
 PACKAGE        VERSION  HASH          PROCESSES

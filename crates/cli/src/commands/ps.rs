@@ -125,6 +125,7 @@ mod tests {
             last_exit: Some("trapped: unreachable\n  0: main".to_owned()),
             exit: Some(LastExit { exit: Exit::Trapped(Crash::new("unreachable\n  0: main")), at_ms: 1_000 }),
             capabilities: 5,
+            is_waiting: false,
         };
         let kernel = ProcessInfo {
             id: "kernel:distro:sys".parse().unwrap(),
@@ -136,6 +137,7 @@ mod tests {
             last_exit: None,
             exit: None,
             capabilities: 0,
+            is_waiting: false,
         };
         let expected = "\
 PROCESS             PHASE       RESTARTS  MAILBOX  CAPS  ON EXIT  LAST EXIT

@@ -18,7 +18,7 @@ use wharf_kernel::envelope::{Blob, Content, Payload, Seconds};
 use wharf_kernel::launcher::{Launcher, PrepareError, Prepared};
 use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
 use wharf_kernel::{Kernel, Limits, ModuleHandle, Parts, SendAs};
-use wharf_types::{Address, ProcessId};
+use wharf_types::{Address, PackageId, ProcessId};
 
 use super::process::{Told, Web};
 use crate::auth::InMemory;
@@ -51,6 +51,10 @@ impl Persistence for Nothing {
         Box::pin(async { Ok(()) })
     }
     fn clear_state(&self, _: ProcessId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn clear_states(&self, _: PackageId) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
     }
 }

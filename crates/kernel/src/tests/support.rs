@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use wharf_types::{Address, Capability, CapabilityKey, NodeName, OnExit, ProcessId};
+use wharf_types::{Address, Capability, CapabilityKey, NodeName, OnExit, PackageId, ProcessId};
 
 use crate::capability::Authority;
 use crate::envelope::{Blob, Content, Envelope, FailedRequest, Payload, Seconds, WrittenAddress};
@@ -163,6 +163,14 @@ impl Persistence for Memory {
     fn clear_state(&self, process: ProcessId) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             self.tables.lock().unwrap().states.remove(&process);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn clear_states(&self, package: PackageId) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            self.tables.lock().unwrap().states.retain(|process, _| !process.is_in(&package));
             Ok(())
         }
         .boxed()

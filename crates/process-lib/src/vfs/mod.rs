@@ -130,6 +130,11 @@ pub fn remove_dir_all(path: &str) -> Result<(), Error> {
     done("remove folder", path, VfsAction::RemoveDirAll, None)
 }
 
+/// Removes all drives of a package. This takes the capability `{"root":true}` of the vfs.
+pub fn remove_package(package: &PackageId) -> Result<(), Error> {
+    done("remove the drives", &format!("/{package}"), VfsAction::RemoveDirAll, None)
+}
+
 /// Moves a file or folder; replaces the file, or the empty folder, that is at `to`.
 pub fn rename(from: &str, to: &str) -> Result<(), Error> {
     done("move", from, VfsAction::Rename { new_path: to.to_owned() }, None)

@@ -12,7 +12,7 @@ use wharf_kernel::launcher::{ComponentSource, Launcher, PrepareError, Prepared};
 use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
 use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
 use wharf_kernel::{Kernel, Limits, ModuleHandle, Parts, SendAs};
-use wharf_types::{Address, Capability, ProcessId};
+use wharf_types::{Address, Capability, PackageId, ProcessId};
 
 use crate::{DriveSource, Vfs, VfsLimits, VfsModule};
 
@@ -38,6 +38,10 @@ impl Persistence for Nothing {
         Box::pin(async { Ok(()) })
     }
     fn clear_state(&self, _: ProcessId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn clear_states(&self, _: PackageId) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
     }
 }
