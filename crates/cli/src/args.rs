@@ -2,7 +2,9 @@
 
 mod authoring;
 mod databases;
+mod dev;
 mod login;
+mod setup;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,8 +16,12 @@ use self::authoring::{BUILD_EXAMPLES, CHECK_EXAMPLES, NEW_EXAMPLES};
 pub(crate) use self::authoring::{Build, Check, New};
 pub(crate) use self::databases::{DatabaseArgs, KeyForm, Kv, KvCommand, KvGet, KvScan, KvSet, Sql};
 use self::databases::{KV_EXAMPLES, SQL_EXAMPLES};
+pub(crate) use self::dev::{DaemonArgs, Dev, Test, Watch};
+use self::dev::{DEV_EXAMPLES, TEST_EXAMPLES, WATCH_EXAMPLES};
 pub(crate) use self::login::{EndSessions, LoginLink, Passwd, Sessions, SessionsCommand};
 use self::login::{LOGIN_LINK_EXAMPLES, PASSWD_EXAMPLES, SESSIONS_EXAMPLES};
+pub(crate) use self::setup::{Completions, Man, Service, ServiceInstall, ServiceOf};
+use self::setup::{COMPLETIONS_EXAMPLES, DOCTOR_EXAMPLES, MAN_EXAMPLES, SERVICE_EXAMPLES};
 use crate::commands::fs::{self, Fs};
 use crate::names::{ProcessName, Target};
 use crate::output::Format;
@@ -24,11 +30,11 @@ use crate::prompt::Consent;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  it worked
-  1  the node refused, or a process did not answer in time
+  1  the node refused, a process did not answer in time, a test failed, or the doctor found a problem
   2  the command line is wrong
-  3  no node answers
+  3  no node answers, or the service does not run
   4  something on this side is bad: a file, a package, an ambiguous name
-  5  you said no, or were not there to say yes
+  5  you said no, were not there to say yes, or interrupted it
 
 Examples:
   wharf status
@@ -76,6 +82,15 @@ pub(crate) enum Command {
     /// Look at a package as a node would, without one
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
+    /// Build and install a package whenever it changes, and show what it logs
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(Watch),
+    /// Work on a package on a throw-away node: build, install and show logs at each change
+    #[command(after_help = DEV_EXAMPLES)]
+    Dev(Dev),
+    /// Run the tests of a package against throw-away nodes
+    #[command(after_help = TEST_EXAMPLES)]
+    Test(Test),
     /// Check a package, show what it asks for, and install it
     #[command(after_help = INSTALL_EXAMPLES)]
     Install(Install),
@@ -130,6 +145,18 @@ pub(crate) enum Command {
     /// Watch the messages of one process as they come and go
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(Trace),
+    /// Find out what is missing on this machine or wrong with the node, and what mends it
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor,
+    /// Run the node as a service of systemd
+    #[command(after_help = SERVICE_EXAMPLES, subcommand)]
+    Service(Service),
+    /// Print what a shell needs to complete commands
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
+    /// Write the manual pages
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(Man),
 }
 
 /// The flag of commands that ask before they do something.
@@ -427,6 +454,18 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn look(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = help.split_once("Examples:\n").map(|(_, examples)| examples).unwrap_or_default();
+            assert!(example.lines().next().unwrap_or_default().contains(&path), "{path}: {help}");
+            command.get_subcommands().for_each(|beneath| look(beneath, &path));
+        }
+        Args::command().get_subcommands().for_each(|command| look(command, "wharf"));
+    }
 
     #[test]
     fn the_grammar_is_consistent() {

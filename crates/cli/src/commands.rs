@@ -4,25 +4,32 @@ mod backup;
 mod build;
 mod caps;
 mod check;
+mod completions;
+pub(crate) mod dev;
+mod doctor;
 pub(crate) mod fs;
 mod install;
 mod kill;
 mod kv;
 mod list;
-mod log_line;
+pub(crate) mod log_line;
 mod login_link;
 mod logs;
+mod man;
 mod new;
 mod passwd;
 mod ps;
 mod restore;
 mod send;
+mod service;
 mod sessions;
 mod sql;
 mod status;
+mod test;
 mod top;
 mod trace;
 mod uninstall;
+pub(crate) mod watch;
 
 use wharf_home::Home;
 
@@ -41,6 +48,9 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::New(args) => new::run(&args, output),
         Command::Build(args) => build::run(&args, output),
         Command::Check(args) => check::run(&args, output),
+        Command::Watch(args) => watch::run(&args, &home, output),
+        Command::Dev(args) => dev::run(&args, output),
+        Command::Test(args) => test::run(&args, output),
         Command::Status => status::run(&home, &Client::of(&home)?, output),
         Command::Install(args) => install::run(&args, &home, output),
         Command::Uninstall(args) => uninstall::run(&args, &Client::of(&home)?, output),
@@ -59,6 +69,10 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::Backup(args) => backup::run(&args, &home, output),
         Command::Restore(args) => restore::run(&args, &home, output),
         Command::Top(args) => top::run(&args, &Client::of(&home)?, output),
+        Command::Doctor => doctor::run(&home, output),
+        Command::Service(command) => service::run(&command, &home, output),
+        Command::Completions(args) => completions::run(&args, output),
+        Command::Man(args) => man::run(&args, output),
         Command::Trace(args) => trace::run(&args, &Client::of(&home)?, output),
     }
 }

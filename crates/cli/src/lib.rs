@@ -12,15 +12,24 @@ mod authoring;
 mod backup;
 mod client;
 mod commands;
+mod doctor;
 mod errors;
+mod helper;
+mod interrupts;
 mod keys;
 mod log_file;
 mod names;
 mod output;
 mod prompt;
+#[cfg(test)]
+mod reference;
+mod scenario;
 mod source;
+mod systemd;
 mod table;
 mod text;
+mod throwaway;
+mod watching;
 
 use std::process::ExitCode;
 
