@@ -202,7 +202,7 @@ fn tests_of_a_package_say_what_was_not_as_expected() {
     assert_eq!((&results["passed"], &results["failed"]), (&1.into(), &1.into()), "{results:#}");
     let failed = &results["tests"][1];
     assert_eq!((failed["file"].as_str(), failed["name"].as_str()), (Some("test/two.toml"), Some("<is> wrong")));
-    assert_eq!((&failed["failure"]["step"]["number"], &failed["failure"]["step"]["line"]), (&1.into(), &40.into()));
+    assert_eq!((&failed["failure"]["step"]["number"], &failed["failure"]["step"]["line"]), (&1.into(), &39.into()));
     let why = failed["failure"]["why"].as_str().unwrap();
     assert!(why.contains("the body.count is 1, expected 2"), "{why}");
     let xml = fs::read_to_string(junit).unwrap();

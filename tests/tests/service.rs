@@ -70,7 +70,8 @@ impl Machine {
         let folder = tempfile::tempdir().unwrap();
         let script = folder.path().join("bin/systemctl");
         fs::create_dir(folder.path().join("bin")).unwrap();
-        fs::write(&script, format!("#!/bin/sh\necho \"$@\" >> {}/told\n{systemctl}\n", folder.path().display())).unwrap();
+        fs::write(&script, format!("#!/bin/sh\necho \"$@\" >> {}/told\n{systemctl}\n", folder.path().display()))
+            .unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         Self { folder }
     }
@@ -114,7 +115,10 @@ fn a_service_is_installed_looked_at_and_removed() {
     assert_eq!(printed, unit);
 
     let status: Value = serde_json::from_slice(&machine.wharf(&["service", "status", "--json"]).stdout).unwrap();
-    assert_eq!((&status["installed"], &status["enabled"], &status["active"]), (&true.into(), &"enabled".into(), &"active".into()));
+    assert_eq!(
+        (&status["installed"], &status["enabled"], &status["active"]),
+        (&true.into(), &"enabled".into(), &"active".into())
+    );
     code(&machine.wharf(&["service", "status"]), 0);
     fs::write(&state, "failed\n").unwrap();
     assert!(code(&machine.wharf(&["service", "status"]), 3).contains("systemctl --user start"));
@@ -140,7 +144,7 @@ fn systemd_understands_the_unit() {
     let machine = Machine::new("exit 0");
     for (file, args) in [
         ("wharf.service", &["service", "install", "--print"][..]),
-        ("wharf-system.service", &["service", "install", "--print", "--system", "--run-as", "nobody"]),
+        ("wharf-system.service", &["service", "install", "--print", "--system", "--run-as", "daemon"]),
     ] {
         let unit = code(&machine.wharf(args), 0);
         for line in ["Type=notify", "WatchdogSec=30", "Restart=on-failure", "RestartPreventExitStatus=2 3 4 6"] {
@@ -148,7 +152,9 @@ fn systemd_understands_the_unit() {
         }
         let path = machine.folder.path().join(file);
         fs::write(&path, unit).unwrap();
-        let Ok(verified) = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&path).output() else { continue };
+        let Ok(verified) = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&path).output() else {
+            continue;
+        };
         let said = String::from_utf8_lossy(&verified.stderr);
         assert!(!said.contains(file), "{said}");
     }
@@ -162,7 +168,8 @@ fn examined(home: &Path, path: Option<&str>) -> (i32, Vec<Value>) {
         doctor.env("PATH", path);
     }
     let ran = doctor.output().unwrap();
-    let found = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&ran.stderr)));
+    let found =
+        serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&ran.stderr)));
     (ran.status.code().unwrap(), found)
 }
 

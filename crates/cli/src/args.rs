@@ -16,12 +16,12 @@ use self::authoring::{BUILD_EXAMPLES, CHECK_EXAMPLES, NEW_EXAMPLES};
 pub(crate) use self::authoring::{Build, Check, New};
 pub(crate) use self::databases::{DatabaseArgs, KeyForm, Kv, KvCommand, KvGet, KvScan, KvSet, Sql};
 use self::databases::{KV_EXAMPLES, SQL_EXAMPLES};
-pub(crate) use self::dev::{DaemonArgs, Dev, Test, Watch};
 use self::dev::{DEV_EXAMPLES, TEST_EXAMPLES, WATCH_EXAMPLES};
+pub(crate) use self::dev::{DaemonArgs, Dev, Test, Watch};
 pub(crate) use self::login::{EndSessions, LoginLink, Passwd, Sessions, SessionsCommand};
 use self::login::{LOGIN_LINK_EXAMPLES, PASSWD_EXAMPLES, SESSIONS_EXAMPLES};
-pub(crate) use self::setup::{Completions, Man, Service, ServiceInstall, ServiceOf};
 use self::setup::{COMPLETIONS_EXAMPLES, DOCTOR_EXAMPLES, MAN_EXAMPLES, SERVICE_EXAMPLES};
+pub(crate) use self::setup::{Completions, Man, Service, ServiceInstall, ServiceOf};
 use crate::commands::fs::{self, Fs};
 use crate::names::{ProcessName, Target};
 use crate::output::Format;
@@ -454,18 +454,6 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-
-    #[test]
-    fn every_command_has_an_example() {
-        fn look(command: &clap::Command, path: &str) {
-            let path = format!("{path} {}", command.get_name());
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let example = help.split_once("Examples:\n").map(|(_, examples)| examples).unwrap_or_default();
-            assert!(example.lines().next().unwrap_or_default().contains(&path), "{path}: {help}");
-            command.get_subcommands().for_each(|beneath| look(beneath, &path));
-        }
-        Args::command().get_subcommands().for_each(|command| look(command, "wharf"));
-    }
 
     #[test]
     fn the_grammar_is_consistent() {

@@ -21,7 +21,6 @@ mod log_file;
 mod names;
 mod output;
 mod prompt;
-#[cfg(test)]
 mod reference;
 mod scenario;
 mod source;

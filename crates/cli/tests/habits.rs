@@ -1,6 +1,14 @@
 //! Pins what people and scripts rely on in every command: exit codes, suggestions, completions, manual pages.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    reason = "test code"
+)]
 
 mod support;
 
@@ -62,7 +70,7 @@ fn shells_understand_the_completions() {
         let script = wharf(home.path(), &["completions", shell]);
         assert_code(&script, 0);
         let text = out(&script);
-        assert!(text.contains("uninstall") && text.contains("--json"), "{shell}: {text}");
+        assert!(text.contains("uninstall") && text.contains("json"), "{shell}: {text}");
         // A shell that is not on this machine cannot be asked.
         let Ok(mut child) = Command::new(shell).arg("-n").stdin(Stdio::piped()).spawn() else { continue };
         child.stdin.take().unwrap().write_all(&script.stdout).unwrap();
@@ -84,4 +92,19 @@ fn every_command_has_a_manual_page() {
         assert!(pages.iter().any(|written| Path::new(written) == path), "{page}: {pages:?}");
         assert!(fs::read_to_string(path).unwrap().contains("Examples"), "{page}");
     }
+}
+
+/// The page in `docs/` is what the commands say, and each of them has an example.
+#[test]
+fn the_reference_has_every_command_with_an_example() {
+    let home = tempfile::tempdir().unwrap();
+    assert_code(&wharf(home.path(), &["man", home.path().to_str().unwrap(), "--markdown"]), 0);
+    let now = fs::read_to_string(home.path().join("commands.md")).unwrap();
+    for section in now.split("\n## ").skip(1) {
+        let name = section.lines().next().unwrap();
+        let example = section.split_once("Examples:\n").unwrap_or_else(|| panic!("{name} has no example")).1;
+        assert!(example.lines().next().unwrap().contains(name), "{name}: {example}");
+    }
+    let written = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands.md")).unwrap();
+    assert!(written == now, "docs/commands.md is out of date: `wharf man docs --markdown` writes it");
 }

@@ -20,7 +20,8 @@ pub(crate) struct Completions {
 
 pub(super) const MAN_EXAMPLES: &str = "\
 Examples:
-  wharf man ~/.local/share/man/man1        then: man wharf-install";
+  wharf man ~/.local/share/man/man1        then: man wharf-install
+  wharf man docs --markdown                all in one page, docs/commands.md";
 
 /// Arguments of `wharf man`.
 #[derive(Debug, ClapArgs)]
@@ -28,6 +29,10 @@ pub(crate) struct Man {
     /// Folder for the pages; it is made if it is not there
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
+
+    /// Write one page in Markdown, `commands.md`, instead
+    #[arg(long)]
+    pub(crate) markdown: bool,
 }
 
 pub(super) const DOCTOR_EXAMPLES: &str = "\

@@ -49,7 +49,9 @@ fn install(args: &ServiceInstall, home: &Home, output: &mut Output) -> CliResult
     }
     match output.format() {
         Format::Json => output.json(&json!({ "installed": true, "unit": systemd.unit })),
-        Format::Text => output.line(&format!("the node runs as the service {UNIT}; `wharf service status` shows how it is")),
+        Format::Text => {
+            output.line(&format!("the node runs as the service {UNIT}; `wharf service status` shows how it is"))
+        }
     }
 }
 
@@ -91,7 +93,8 @@ fn status(systemd: &Systemd, output: &mut Output) -> CliResult<()> {
                 ("at start", enabled.unwrap_or_else(unknown)),
                 ("now", active.clone().unwrap_or_else(unknown)),
             ];
-            rows.iter().try_for_each(|(name, value)| output.line(&format!("{name:<8}  {}", text::clean_line(value))))?;
+            rows.iter()
+                .try_for_each(|(name, value)| output.line(&format!("{name:<8}  {}", text::clean_line(value))))?;
         }
     }
     output.flush()?;

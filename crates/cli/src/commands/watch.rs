@@ -37,8 +37,11 @@ impl Place {
         let folder = fs::canonicalize(folder).map_err(|error| CliError::file("find", folder, &error))?;
         let path = folder.join("metadata.json");
         let bytes = fs::read(&path).map_err(|error| {
-            CliError::bad_input(format_args!("{} is no package: cannot read its metadata.json: {error}", folder.display()))
-                .hint("`wharf new DIR` begins one")
+            CliError::bad_input(format_args!(
+                "{} is no package: cannot read its metadata.json: {error}",
+                folder.display()
+            ))
+            .hint("`wharf new DIR` begins one")
         })?;
         let wrong = |error: &dyn std::fmt::Display| CliError::bad_input(format_args!("{}: {error}", path.display()));
         let metadata = Metadata::parse(&bytes).map_err(|error| wrong(&error))?;
@@ -79,19 +82,21 @@ pub(crate) fn work(
     let mut watcher = Watcher::start(&place.folder)?;
     let mut log = Log::from_here(place, home, shown)?;
     let mut work = Work { place, home, running: None, installed: None, quiet: false };
-    work.begin(output)?;
+    work.begin(Instant::now(), output)?;
     while !interrupts.happened() {
         check()?;
         watcher.wait(LOOK);
         log.show(output)?;
-        work.go_on(output)?;
+        if work.go_on(output)? == Step::BuildEnded {
+            watcher.built()?;
+        }
         // What changes while something is built is looked at afterwards.
         if work.running.is_none()
             && let Some(changed) = watcher.changed()?
         {
-            let file = changed.strip_prefix(&place.folder).unwrap_or(&changed).to_owned();
+            let file = changed.file.strip_prefix(&place.folder).unwrap_or(&changed.file).to_owned();
             tell(Event::Changed { file }, output)?;
-            work.begin(output)?;
+            work.begin(changed.since, output)?;
         }
         output.flush()?;
     }
@@ -119,9 +124,10 @@ fn tell(event: Event, output: &mut Output) -> CliResult<()> {
         Event::Building => return Ok(()),
         Event::BuildFailed => (Style::Red, "not built; waiting for the next change".to_owned()),
         Event::Unchanged => (Style::Dim, "nothing changed in what is built".to_owned()),
-        Event::Installed { package, took_ms } => {
-            (Style::Green, format!("{package} runs, {:.1} s after the change", Duration::from_millis(took_ms).as_secs_f64()))
-        }
+        Event::Installed { package, took_ms } => (
+            Style::Green,
+            format!("{package} runs, {:.1} s after the change", Duration::from_millis(took_ms).as_secs_f64()),
+        ),
         Event::InstallFailed { reason } => {
             (Style::Red, format!("not installed; waiting for the next change\n  {}", text::clean_block(&reason, "  ")))
         }
@@ -147,24 +153,32 @@ enum Stage {
     Install(Vec<u8>),
 }
 
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    BuildEnded,
+    Other,
+}
+
 impl Work<'_> {
-    fn begin(&mut self, output: &mut Output) -> CliResult<()> {
+    /// Builds. `since` is when the sources became what they are.
+    fn begin(&mut self, since: Instant, output: &mut Output) -> CliResult<()> {
         tell(Event::Building, output)?;
         let build = Helper::start(["build".as_ref(), self.place.folder.as_os_str()], Remarks::Shown)?;
-        self.running = Some((Stage::Build, build, Instant::now()));
+        self.running = Some((Stage::Build, build, since));
         Ok(())
     }
 
     /// Takes the next step if the last one is done.
-    fn go_on(&mut self, output: &mut Output) -> CliResult<()> {
-        let Some((stage, mut helper, since)) = self.running.take() else { return Ok(()) };
+    fn go_on(&mut self, output: &mut Output) -> CliResult<Step> {
+        let Some((stage, mut helper, since)) = self.running.take() else { return Ok(Step::Other) };
         let Some(ended) = helper.poll()? else {
             self.running = Some((stage, helper, since));
-            return Ok(());
+            return Ok(Step::Other);
         };
         match stage {
-            Stage::Build => self.built(&ended, since, output),
-            Stage::Install(hash) => self.put_in(hash, ended, since, output),
+            Stage::Build => self.built(&ended, since, output).map(|()| Step::BuildEnded),
+            Stage::Install(hash) => self.put_in(hash, ended, since, output).map(|()| Step::Other),
         }
     }
 
@@ -180,7 +194,8 @@ impl Work<'_> {
         }
         let remarks = if self.quiet { Remarks::Kept } else { Remarks::Shown };
         let home = self.home.root().as_os_str();
-        let install = Helper::start(["--home".as_ref(), home, "install".as_ref(), zip.as_ref(), "--yes".as_ref()], remarks)?;
+        let install =
+            Helper::start(["--home".as_ref(), home, "install".as_ref(), zip.as_ref(), "--yes".as_ref()], remarks)?;
         self.running = Some((Stage::Install(hash), install, since));
         Ok(())
     }
@@ -234,7 +249,6 @@ impl<'a> Log<'a> {
     }
 
     fn wants(&self, line: &[u8]) -> bool {
-        log_line::is_of_package(line, self.package)
-            || self.shown == Shown::WithWarnings && log_line::is_warning(line)
+        log_line::is_of_package(line, self.package) || self.shown == Shown::WithWarnings && log_line::is_warning(line)
     }
 }

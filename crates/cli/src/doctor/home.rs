@@ -103,7 +103,9 @@ fn settings(home: &Home) -> Option<Finding> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => return Some(Finding::problem("settings", format!("{}: {error}", path.display()), "see docs/settings.md")),
+        Err(error) => {
+            return Some(Finding::problem("settings", format!("{}: {error}", path.display()), "see docs/settings.md"));
+        }
     };
     Some(match text.parse::<toml::Table>() {
         Ok(_) => Finding::ok("settings", path.display()),

@@ -23,7 +23,12 @@ pub(super) fn examine() -> Vec<Finding> {
         "apt-get install gcc libc6-dev",
     ));
     findings.push(tool("wasm-c-compiler", &["clang", "zig"], "packages in C", "apt-get install clang lld wasi-libc"));
-    findings.push(tool("npm", &["npm"], "packages in JavaScript, and pages with `npm run build`", "apt-get install npm"));
+    findings.push(tool(
+        "npm",
+        &["npm"],
+        "packages in JavaScript, and pages with `npm run build`",
+        "apt-get install npm",
+    ));
     findings.push(tool("python", &["python3"], "packages in Python", "apt-get install python3 python3-venv"));
     findings
 }

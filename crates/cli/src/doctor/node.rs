@@ -47,7 +47,8 @@ fn stopped(home: &Home) -> Vec<Finding> {
         let found = format!("a daemon has {root}, and does not serve: it starts or stops just now, or hangs");
         return vec![Finding::problem("running", found, "wharf logs -n 20")];
     }
-    let mut findings = vec![Finding::problem("running", "no node runs with this home", format!("wharfd --home {root}"))];
+    let mut findings =
+        vec![Finding::problem("running", "no node runs with this home", format!("wharfd --home {root}"))];
     findings.extend(port(home));
     findings
 }
@@ -59,7 +60,8 @@ fn port(home: &Home) -> Option<Finding> {
     Some(match TcpListener::bind(http) {
         Ok(_) => Finding::ok("port", format!("{http} is free")),
         Err(error) => {
-            let mend = format!("stop what uses it (ss -ltnp 'sport = :{}'), or change `http` in wharf.toml", http.port());
+            let mend =
+                format!("stop what uses it (ss -ltnp 'sport = :{}'), or change `http` in wharf.toml", http.port());
             Finding::problem("port", format!("the node is to serve at {http}, and cannot: {error}"), mend)
         }
     })
@@ -71,7 +73,11 @@ fn processes(client: &Client) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !processes.iter().any(|process| process.id.to_string() == app_store) {
         let found = format!("{app_store} does not run, so nothing can be installed");
-        findings.push(Finding::problem("app-store", found, "restart `wharfd` with `--packages DIR`, where app-store:sys.zip is"));
+        findings.push(Finding::problem(
+            "app-store",
+            found,
+            "restart `wharfd` with `--packages DIR`, where app-store:sys.zip is",
+        ));
     }
     let failed: Vec<_> = processes.iter().filter(|process| process.phase == ProcessPhase::Failed).collect();
     if failed.is_empty() {

@@ -63,7 +63,10 @@ impl Expect {
             None => ((200..300).contains(&status), "200 to 299".to_owned()),
         };
         (!fits).then(|| {
-            format!("the status is {status}, expected {expected}; the body is {}", shown(&String::from_utf8_lossy(&came.body)))
+            format!(
+                "the status is {status}, expected {expected}; the body is {}",
+                shown(&String::from_utf8_lossy(&came.body))
+            )
         })
     }
 
@@ -94,7 +97,10 @@ fn differs(expected: &Value, actual: &Value, at: &str) -> Option<(String, String
         // 1 and 1.0 are the same number.
         (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() && a.is_f64() != b.is_f64() => None,
         _ if expected == actual => None,
-        _ => Some((at.to_owned(), format!("is {}, expected {}", shown(&actual.to_string()), shown(&expected.to_string())))),
+        _ => Some((
+            at.to_owned(),
+            format!("is {}, expected {}", shown(&actual.to_string()), shown(&expected.to_string())),
+        )),
     }
 }
 

@@ -267,7 +267,9 @@ impl StepToml {
         }));
         match <[Action; 1]>::try_from(actions) {
             Ok([action]) => Ok(action),
-            Err(_) => Err("a step has exactly one of `send`, `get`, `post`, `put`, `delete`, `log` and `do`".to_owned()),
+            Err(_) => {
+                Err("a step has exactly one of `send`, `get`, `post`, `put`, `delete`, `log` and `do`".to_owned())
+            }
         }
     }
 }
@@ -294,7 +296,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure here fails the test")]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failure here fails the test")]
 mod tests {
     use super::*;
 

@@ -15,7 +15,9 @@ pub(crate) fn render(package: &str, outcomes: &[Outcome]) -> String {
         let _ = xml.write_fmt(line);
     };
     let (package, tests) = (escape(package), outcomes.len());
-    add(format_args!("<testsuites>\n<testsuite name=\"{package}\" tests=\"{tests}\" failures=\"{failures}\" time=\"{seconds:.3}\">\n"));
+    add(format_args!(
+        "<testsuites>\n<testsuite name=\"{package}\" tests=\"{tests}\" failures=\"{failures}\" time=\"{seconds:.3}\">\n"
+    ));
     for outcome in outcomes {
         let (class, name) = (escape(&outcome.scenario.file.display().to_string()), escape(&outcome.scenario.name));
         let time = outcome.took.as_secs_f64();

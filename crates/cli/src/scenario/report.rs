@@ -48,7 +48,8 @@ pub(crate) fn as_json(outcomes: &[Outcome]) -> Value {
 
 fn one_as_json(outcome: &Outcome) -> Value {
     let failure = outcome.failure.as_ref().map(|failure| {
-        let step = failure.step.as_ref().map(|(number, line, what)| json!({ "number": number, "line": line, "what": what }));
+        let step =
+            failure.step.as_ref().map(|(number, line, what)| json!({ "number": number, "line": line, "what": what }));
         json!({ "step": step, "why": failure.why, "log": failure.log })
     });
     json!({

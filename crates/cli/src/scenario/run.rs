@@ -71,7 +71,9 @@ impl Runner<'_> {
         let mut nodes = Vec::new();
         let failure = match self.prepare(scenario, &mut nodes) {
             Ok(()) => self.steps(scenario, &mut nodes),
-            Err(error) => Some(StepFailure { step: None, why: error.message().to_owned(), log: self.last_lines(&nodes) }),
+            Err(error) => {
+                Some(StepFailure { step: None, why: error.message().to_owned(), log: self.last_lines(&nodes) })
+            }
         };
         self.interrupts.check()?;
         Ok(Outcome { scenario, took: since.elapsed(), failure })
@@ -92,7 +94,8 @@ impl Runner<'_> {
 
     fn install(&self, node: &Throwaway, package: &Path) -> CliResult<()> {
         let home = node.home();
-        let args = ["--home".as_ref(), home.root().as_os_str(), "install".as_ref(), package.as_os_str(), "--yes".as_ref()];
+        let args =
+            ["--home".as_ref(), home.root().as_os_str(), "install".as_ref(), package.as_os_str(), "--yes".as_ref()];
         let ended = Helper::start(args, Remarks::Kept)?.wait(self.interrupts)?;
         if ended.worked() {
             return Ok(());

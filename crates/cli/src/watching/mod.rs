@@ -18,6 +18,15 @@ const QUIET: Duration = Duration::from_millis(100);
 /// A folder in which something changes all the time is looked at so often.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// A change of the folder.
+#[derive(Debug)]
+pub(crate) struct Change {
+    /// One of the files that changed.
+    pub(crate) file: PathBuf,
+    /// When the first of them did.
+    pub(crate) since: Instant,
+}
+
 /// Watches a package's folder. What matters is what is in the files: one that is only touched has not changed.
 pub(crate) struct Watcher {
     folder: PathBuf,
@@ -58,8 +67,8 @@ impl Watcher {
         self.pending = Some((self.pending.map_or(now, |(first, _)| first), now));
     }
 
-    /// A file that is not what it was when this last said so, once the folder has come to rest.
-    pub(crate) fn changed(&mut self) -> CliResult<Option<PathBuf>> {
+    /// What is not as it was when this last said so, once the folder has come to rest.
+    pub(crate) fn changed(&mut self) -> CliResult<Option<Change>> {
         let Some((first, last)) = self.pending else { return Ok(None) };
         if last.elapsed() < QUIET && first.elapsed() < PATIENCE {
             return Ok(None);
@@ -68,7 +77,14 @@ impl Watcher {
         let now = self.look()?;
         let changed = now.differs(&self.known);
         self.known = now;
-        Ok(changed)
+        Ok(changed.map(|file| Change { file, since: first }))
+    }
+
+    /// A build has ended: the lock files that it wrote are no change.
+    pub(crate) fn built(&mut self) -> CliResult<()> {
+        let now = self.look()?;
+        self.known.take_locks(now);
+        Ok(())
     }
 
     /// Everything in the folder, with all of it watched: a folder is watched before it is looked into.
@@ -127,7 +143,7 @@ mod tests {
         loop {
             watcher.wait(Duration::from_millis(20));
             if let Some(changed) = watcher.changed().unwrap() {
-                return changed;
+                return changed.file;
             }
             assert!(Instant::now() < deadline, "no change was seen");
         }
@@ -151,6 +167,8 @@ mod tests {
         assert_eq!(next(&mut watcher), dir.path().join("src/a/b/new.rs"));
         fs::write(dir.path().join("src/a/b/new.rs"), "3").unwrap();
         assert_eq!(next(&mut watcher), dir.path().join("src/a/b/new.rs"));
+        fs::write(dir.path().join("Cargo.lock"), "built").unwrap();
+        watcher.built().unwrap();
         fs::remove_file(dir.path().join("src/lib.rs")).unwrap();
         assert_eq!(next(&mut watcher), dir.path().join("src/lib.rs"));
     }

@@ -14,6 +14,9 @@ use crate::errors::{CliError, CliResult};
 /// Folders whose files are made by tools, not by the author.
 const MADE: [&str; 7] = [".git", ".hg", ".jj", ".venv", "__pycache__", "node_modules", "target"];
 
+/// Files that builds write beside the sources, where authors may change them too.
+const LOCKS: [&str; 3] = ["Cargo.lock", "package-lock.json", "uv.lock"];
+
 /// Most files that are watched. A folder with more is not a package's.
 const FILES_MAX: usize = 20_000;
 
@@ -85,6 +88,13 @@ impl Tree {
         };
         self.files.insert(path, contents);
         Ok(())
+    }
+
+    /// Has the lock files of `now`, and otherwise what it had.
+    pub(crate) fn take_locks(&mut self, now: Self) {
+        let is_lock = |path: &Path| path.file_name().is_some_and(|name| LOCKS.iter().any(|lock| name == *lock));
+        self.files.retain(|path, _| !is_lock(path));
+        self.files.extend(now.files.into_iter().filter(|(path, _)| is_lock(path)));
     }
 
     /// A file that is in one of them only, or not the same in both.
