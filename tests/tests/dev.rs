@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "fails the test")]
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
@@ -17,62 +17,78 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// A folder with the package `my-echo` in it, and a folder `tmp`.
-fn workshop() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    new_package(&folder.path().join("my-echo"), "echo");
-    fs::create_dir(folder.path().join("tmp")).unwrap();
-    folder
+/// A folder with a package in it, and a folder `tmp`.
+struct Workshop {
+    folder: TempDir,
+    /// Each test has its own: they are built in one folder, so that libraries are built once.
+    name: &'static str,
+}
+
+impl Workshop {
+    fn with(name: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        new_package(&folder.path().join(name), "echo");
+        fs::create_dir(folder.path().join("tmp")).unwrap();
+        Self { folder, name }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn package(&self) -> PathBuf {
+        self.path().join(self.name)
+    }
+
+    fn send(&self, home: &str, body: &str) -> String {
+        author(&["--home", home, "send", self.name, body]).ok()
+    }
 }
 
 /// The command, with its temporary files where the test sees them.
-fn in_workshop(folder: &TempDir, args: &[&str]) -> Command {
+fn in_workshop(folder: &Workshop, args: &[&str]) -> Command {
     let mut command = command(args);
     command.env("TMPDIR", folder.path().join("tmp"));
     command
 }
 
-fn left_over(folder: &TempDir) -> Vec<String> {
+fn left_over(folder: &Workshop) -> Vec<String> {
     let entries = fs::read_dir(folder.path().join("tmp")).unwrap();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 /// Changes the package's code.
-fn edit(folder: &TempDir, from: &str, to: &str) {
-    let path = folder.path().join("my-echo/src/lib.rs");
+fn edit(folder: &Workshop, from: &str, to: &str) {
+    let path = folder.package().join("src/lib.rs");
     let code = fs::read_to_string(&path).unwrap();
     assert!(code.contains(from), "{code}");
     fs::write(path, code.replace(from, to)).unwrap();
 }
 
-fn send(home: &str, body: &str) -> String {
-    author(&["--home", home, "send", "my-echo", body]).ok()
-}
-
 #[test]
 fn dev_has_a_node_with_the_package_as_it_is_now_and_leaves_nothing() {
-    let folder = workshop();
-    let package = folder.path().join("my-echo");
+    let folder = Workshop::with("dev-echo");
+    let package = folder.package();
     let mut dev = Running::start(in_workshop(&folder, &["dev", text(&package), "--json"]));
     let started = dev.wait_for_event("NodeStarted");
     let home = started["home"].as_str().unwrap().to_owned();
     assert!(started["login"].as_str().unwrap().starts_with(started["url"].as_str().unwrap()), "{started}");
-    assert!(started["pages"][0].as_str().unwrap().ends_with("/my-echo:my-echo:ann.os"), "{started}");
+    assert!(started["pages"][0].as_str().unwrap().ends_with("/dev-echo:dev-echo:ann.os"), "{started}");
     dev.wait_for_event("Installed");
-    assert!(send(&home, r#""hello""#).contains("hello"));
+    assert!(folder.send(&home, r#""hello""#).contains("hello"));
 
     edit(&folder, "response.body(message.body())", "response.body(\"changed\")");
     let changed = dev.wait_for_event("Changed");
     assert_eq!(changed["file"], "src/lib.rs");
     dev.wait_for_event("Installed");
-    assert!(send(&home, r#""hello""#).contains("changed"));
+    assert!(folder.send(&home, r#""hello""#).contains("changed"));
 
     edit(&folder, "response.body(\"changed\")", "response.nonsense()");
     dev.wait_for_event("BuildFailed");
-    assert!(send(&home, r#""hello""#).contains("changed"), "the last version that could be built goes on");
+    assert!(folder.send(&home, r#""hello""#).contains("changed"), "the last version that could be built goes on");
     edit(&folder, "response.nonsense()", "response.body(\"mended\")");
     dev.wait_for_event("Installed");
-    assert!(send(&home, r#""hello""#).contains("mended"));
+    assert!(folder.send(&home, r#""hello""#).contains("mended"));
 
     let pid = fs::read_to_string(Path::new(&home).join("run/pid")).unwrap();
     dev.end(Signal::TERM).ok();
@@ -82,12 +98,12 @@ fn dev_has_a_node_with_the_package_as_it_is_now_and_leaves_nothing() {
 
 #[test]
 fn watch_puts_each_change_into_the_running_node_and_shows_what_it_says() {
-    let folder = workshop();
-    let package = folder.path().join("my-echo");
+    let folder = Workshop::with("watch-echo");
+    let package = folder.package();
     let node = Node::start();
     let home = text(node.home().root()).to_owned();
     let mut watch = Running::start(in_workshop(&folder, &["--home", &home, "watch", text(&package)]));
-    watch.wait_for("my-echo:ann.os runs");
+    watch.wait_for("watch-echo:ann.os runs");
     edit(&folder, "fn init(_our: Address) {", "fn init(_our: Address) {\n    println!(\"the second version\");");
     watch.wait_for("src/lib.rs changed");
     watch.wait_for("the second version");
@@ -103,15 +119,15 @@ fn watch_puts_each_change_into_the_running_node_and_shows_what_it_says() {
     watch.wait_for("nothing changed in what is built");
     let ended = watch.end(Signal::INT);
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(send(&home, r#""still there""#).contains("still there"));
+    assert!(folder.send(&home, r#""still there""#).contains("still there"));
     let said = author(&["--home", text(folder.path()), "watch", text(&package)]).failed(3);
     assert!(said.contains("wharfd --home"), "{said}");
 }
 
 #[test]
 fn dev_is_gone_after_an_interrupt_in_the_middle_of_the_first_build() {
-    let folder = workshop();
-    let mut dev = Running::start(in_workshop(&folder, &["dev", text(&folder.path().join("my-echo")), "--json"]));
+    let folder = Workshop::with("stopped-echo");
+    let mut dev = Running::start(in_workshop(&folder, &["dev", text(&folder.package()), "--json"]));
     dev.wait_for_event("Building");
     dev.end(Signal::INT).ok();
     assert_eq!(left_over(&folder), Vec::<String>::new());
@@ -132,10 +148,10 @@ fn a_node_that_belongs_to_a_program_ends_with_it() {
 
 #[test]
 fn without_the_daemon_it_says_where_it_looked() {
-    let folder = workshop();
+    let folder = Workshop::with("lonely-echo");
     let alone = folder.path().join("wharf");
     fs::copy(paths::binary("wharf"), &alone).unwrap();
-    let package = folder.path().join("my-echo");
+    let package = folder.package();
     let ran = Command::new(&alone).args(["dev", text(&package)]).env("PATH", "/nowhere").output().unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);
     assert_eq!(ran.status.code(), Some(4), "{said}");
@@ -148,13 +164,13 @@ name = "on two nodes, and after a restart"
 nodes = ["ann.os", "bob.os"]
 
 [[test.step]]
-send = "my-echo"
+send = "test-echo"
 body = { a = [1, 2], b = true }
 expect.body = { a = [1, 2] }
 
 [[test.step]]
 node = "bob.os"
-send = "my-echo:my-echo:ann.os"
+send = "test-echo:test-echo:ann.os"
 text = "as it is"
 expect.text = "as it is"
 
@@ -165,7 +181,7 @@ do = "restart"
 do = "install"
 
 [[test.step]]
-send = "my-echo"
+send = "test-echo"
 text = "1"
 expect.body = 1
 
@@ -182,15 +198,15 @@ expect.failure = "no process `nobody`"
 name = "<is> wrong"
 
 [[test.step]]
-send = "my-echo"
+send = "test-echo"
 body = { count = 1 }
 expect.body = { count = 2 }
 "#;
 
 #[test]
 fn tests_of_a_package_say_what_was_not_as_expected() {
-    let folder = workshop();
-    let package = folder.path().join("my-echo");
+    let folder = Workshop::with("test-echo");
+    let package = folder.package();
     fs::remove_file(package.join("test/basic.toml")).unwrap();
     fs::write(package.join("test/two.toml"), TESTS.trim_start()).unwrap();
     let junit = folder.path().join("results.xml");
@@ -216,8 +232,8 @@ fn tests_of_a_package_say_what_was_not_as_expected() {
 
 #[test]
 fn tests_that_cannot_be_read_are_refused_with_their_place() {
-    let folder = workshop();
-    let package = folder.path().join("my-echo");
+    let folder = Workshop::with("bad-echo");
+    let package = folder.package();
     let refused = |file: &str, contents: &str, expected: &str| {
         fs::remove_dir_all(package.join("test")).unwrap();
         fs::create_dir(package.join("test")).unwrap();

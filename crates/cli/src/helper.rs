@@ -1,6 +1,5 @@
 //! This program run by itself: what takes long runs apart, so that it can be ended at any moment with all that it started.
 
-use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -54,11 +53,11 @@ impl Helper {
     /// Starts it.
     pub(crate) fn start<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, remarks: Remarks) -> CliResult<Self> {
         let failed = |error| CliError::bad_input(format_args!("cannot start a part of this program: {error}"));
-        let program = env::current_exe().map_err(failed)?;
         // Files, not pipes: nobody has to read while it runs.
         let (result, kept) = (tempfile::tempfile().map_err(failed)?, tempfile::tempfile().map_err(failed)?);
-        let mut command = Command::new(program);
-        command.args(args).arg("--json").stdin(Stdio::null()).stdout(result.try_clone().map_err(failed)?);
+        // This very program, even if another was put in its place meanwhile.
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("wharf").args(args).arg("--json").stdin(Stdio::null()).stdout(result.try_clone().map_err(failed)?);
         if remarks == Remarks::Kept {
             command.stderr(kept.try_clone().map_err(failed)?);
         }
