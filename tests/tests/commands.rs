@@ -36,3 +36,22 @@ fn every_list_is_json_for_programs() {
         assert!(!values.is_empty(), "{command:?} printed nothing");
     }
 }
+
+#[test]
+fn a_mistyped_package_brings_the_one_that_was_meant() {
+    let node = Node::start();
+    node.install(&paths::package("counter:wharf.os"));
+    let commands: [&[&str]; 4] = [
+        &["fs", "ls", "/conter:wharf.os/pkg"],
+        &["kv", "get", "conter:wharf.os", "db", "key"],
+        &["sql", "conter:wharf.os", "db", "SELECT 1"],
+        &["uninstall", "conter:wharf.os"],
+    ];
+    for command in commands {
+        let said = node.wharf(command).failed(1);
+        assert!(said.contains("did you mean") && said.contains("counter:wharf.os"), "{command:?}: {said}");
+    }
+    // What is right is not corrected.
+    let said = node.wharf(&["kv", "get", "counter:wharf.os", "none", "key"]).failed(1);
+    assert!(!said.contains("did you mean"), "{said}");
+}
