@@ -14,7 +14,7 @@ pub fn command(args: &[&str]) -> Command {
     let toolchain = fs::read_to_string(built.join("toolchain.env")).unwrap();
     wharf.envs(toolchain.lines().filter_map(|line| line.split_once('=')));
     wharf.args(args).env("CARGO_TARGET_DIR", built).env("CARGO_NET_OFFLINE", "true").stdin(Stdio::null());
-    wharf.env_remove("WHARF_HOME");
+    wharf.env_remove("WHARF_HOME").env("XDG_CACHE_HOME", paths::shared_cache());
     wharf
 }
 

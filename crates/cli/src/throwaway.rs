@@ -5,7 +5,7 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -45,8 +45,6 @@ pub(crate) struct Wanted {
     pub(crate) packages: Option<PathBuf>,
     /// Settings.
     pub(crate) config: Option<PathBuf>,
-    /// Where compiled code is kept for the next node.
-    pub(crate) cache: PathBuf,
 }
 
 /// The daemon: beside this program, or in `PATH`.
@@ -59,6 +57,17 @@ pub(crate) fn find_daemon() -> CliResult<PathBuf> {
         CliError::bad_input(format_args!("this takes the daemon `wharfd`, and there is none {beside}in PATH"))
             .hint("put `wharfd` beside `wharf`: `cargo build --release -p wharf-node -p wharf-cli` makes both")
     })
+}
+
+/// Where compiled code is kept for the next node. It is the user's: code out of a package's folder would be trusted.
+fn cache() -> Option<PathBuf> {
+    let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = named.or_else(|| env::home_dir().map(|home| home.join(".cache")))?;
+    Some(folder.join("wharf").join("throwaway"))
+}
+
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn is_program(path: &Path) -> bool {
@@ -81,9 +90,11 @@ impl Throwaway {
         let failed = |error| CliError::bad_input(format_args!("cannot make a folder for a node: {error}"));
         let folder = tempfile::Builder::new().prefix("wharf-node-").tempdir().map_err(failed)?;
         let home = folder.path().join("home");
-        fs::create_dir_all(&home).map_err(failed)?;
-        fs::create_dir_all(&wanted.cache).map_err(|error| CliError::file("make the folder", &wanted.cache, &error))?;
-        symlink(&wanted.cache, home.join("cache")).map_err(failed)?;
+        make_private(&home).map_err(failed)?;
+        if let Some(cache) = cache() {
+            make_private(&cache).map_err(|error| CliError::file("make the folder", &cache, &error))?;
+            symlink(&cache, Home::new(&home).cache()).map_err(failed)?;
+        }
         let stderr = File::options().create(true).read(true).append(true).open(folder.path().join("stderr"));
         let stderr = stderr.map_err(failed)?;
         let mut node = Self { wanted, running: None, url: String::new(), stderr, folder };

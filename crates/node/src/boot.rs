@@ -76,7 +76,7 @@ async fn serve(settings: Settings, taken: Taken, doors: Doors) -> Result<(), Sto
     if settings.lifetime == Lifetime::Stdin {
         stop_with_stdin(&stop)?;
     }
-    let manager = ServiceManager::of_environment();
+    let manager = Arc::new(ServiceManager::of_environment());
     let store = open_store(&settings).await?;
     let node = Node::start(&settings, &taken, Arc::clone(&store), &stop, address).await?;
     let (kv, sqlite) = (node.kv.clone(), node.sqlite.clone());
@@ -88,28 +88,20 @@ async fn serve(settings: Settings, taken: Taken, doors: Doors) -> Result<(), Sto
     println!("ready node={} http={url}{https}", taken.node);
     tracing::info!(node = %taken.node, boot = %kernel.boot(), %url, "ready");
     manager.ready(&url);
-    let until_stopped = async {
-        stop.cancelled().await;
-        tracing::info!("stopping");
-        manager.stopping();
-        shut_down(kernel, serving).await;
-        kv.close().await;
-        sqlite.close().await;
-        store.close().await;
-    };
-    tokio::select! {
-        () = until_stopped => {}
-        () = manager.stay_alive() => {}
-    }
-    tracing::info!("stopped");
-    Ok(())
-}
-
-async fn shut_down(kernel: Kernel, serving: JoinHandle<()>) {
+    let signs_of_life = tokio::spawn(Arc::clone(&manager).stay_alive());
+    stop.cancelled().await;
+    tracing::info!("stopping");
+    manager.stopping();
     if serving.await.is_err() {
         tracing::error!("the web server ended with a panic");
     }
     kernel.shut_down().await;
+    kv.close().await;
+    sqlite.close().await;
+    store.close().await;
+    signs_of_life.abort();
+    tracing::info!("stopped");
+    Ok(())
 }
 
 /// What runs.

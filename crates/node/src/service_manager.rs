@@ -10,6 +10,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -46,10 +47,10 @@ impl ServiceManager {
         self.tell("STOPPING=1\nSTATUS=stopping\n");
     }
 
-    /// Gives signs of life, twice as often as they are asked for, until it is dropped. It runs where the processes run: if it
-    /// does not come to its turn, they do not either.
-    pub(crate) async fn stay_alive(&self) {
-        let Some(watchdog) = self.watchdog else { return std::future::pending().await };
+    /// Gives signs of life, twice as often as they are asked for, until it is aborted. As a task it runs where the processes
+    /// run: if it does not come to its turn, they do not either.
+    pub(crate) async fn stay_alive(self: Arc<Self>) {
+        let Some(watchdog) = self.watchdog else { return };
         let mut beat = interval((watchdog / 2).max(PAUSE_MIN));
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -30,7 +30,8 @@ Examples:
   wharf dev ./hello --http 127.0.0.1:8090
   wharf dev --settings ./small.toml        with the settings of that file
 
-The node has a home among the temporary files; all of it is removed at the end. Builds and installs at each change, as \
+The node has a home among the temporary files; all of it is removed at the end. What it compiled is kept in your cache folder, \
+for the next one. Builds and installs at each change, as \
 `wharf watch` does. Other commands reach it with `--home` and the home that is printed.";
 
 /// Arguments of `wharf dev`.

@@ -1,8 +1,8 @@
 //! `wharf dev`: a throw-away node with a package in it.
 
 use serde_json::json;
-use wharf_types::ProcessId;
 use wharf_types::login::{LoginCommand, LoginReply};
+use wharf_types::{NodeName, ProcessId};
 
 use crate::args::{DaemonArgs, Dev};
 use crate::client::Client;
@@ -24,22 +24,21 @@ pub(crate) fn run(args: &Dev, output: &mut Output) -> CliResult<()> {
 }
 
 fn serve(args: &Dev, place: &Place, interrupts: &Interrupts, output: &mut Output) -> CliResult<()> {
-    let wanted = Wanted { http: args.http, ..wanted(place, &args.node, &args.daemon)? };
+    let wanted = Wanted { http: args.http, ..wanted(&args.node, &args.daemon)? };
     let mut node = start(wanted, interrupts)?;
     announce(&node, place, output)?;
     let home = node.home();
     watch::work(place, &home, Shown::WithWarnings, &mut || node.check(), interrupts, output)
 }
 
-/// A node of this name for the package.
-pub(crate) fn wanted(place: &Place, name: &wharf_types::NodeName, daemon: &DaemonArgs) -> CliResult<Wanted> {
+/// A node of this name.
+pub(crate) fn wanted(name: &NodeName, daemon: &DaemonArgs) -> CliResult<Wanted> {
     Ok(Wanted {
         daemon: find_daemon()?,
         name: name.clone(),
         http: None,
         packages: daemon.packages.clone(),
         config: daemon.settings.clone(),
-        cache: place.folder.join("target").join("node-cache"),
     })
 }
 

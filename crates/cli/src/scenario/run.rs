@@ -81,7 +81,7 @@ impl Runner<'_> {
 
     fn prepare(&self, scenario: &Scenario, nodes: &mut Vec<Throwaway>) -> CliResult<()> {
         for name in &scenario.nodes {
-            let node = dev::start(dev::wanted(self.place, name, self.daemon)?, self.interrupts)?;
+            let node = dev::start(dev::wanted(name, self.daemon)?, self.interrupts)?;
             nodes.push(node);
         }
         for node in nodes.iter() {
