@@ -9,6 +9,8 @@
 //! | [`rpc`] | sending it messages |
 //! | [`socket`] | a WebSocket of it |
 //! | [`cli`] | running `wharf` against it |
+//! | [`authoring`] | running it as the author of a package |
+//! | [`running`] | commands that go on until they are stopped |
 //! | [`databases`] | asking kv and sqlite |
 //! | [`prober`] | the guest that does what a test tells it |
 //! | [`web`] | a web server for processes to ask |
@@ -39,6 +41,7 @@ pub mod paths;
 pub mod prober;
 pub mod prometheus;
 pub mod rpc;
+pub mod running;
 pub mod socket;
 pub mod wait;
 pub mod web;
@@ -46,6 +49,7 @@ pub mod web_two;
 
 pub use node::{Builder, Node};
 pub use rpc::Reply;
+pub use running::Running;
 pub use socket::Socket;
 pub use wait::eventually;
 pub use web::Web;

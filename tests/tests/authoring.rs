@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use wharf_tests::authoring::author;
-use wharf_tests::{Node, paths};
+use wharf_tests::Node;
+use wharf_tests::authoring::{author, new_package};
 
 fn path(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -16,9 +16,7 @@ fn path(path: &Path) -> &str {
 /// A package of this template, built.
 fn built(folder: &Path, template: &str) -> PathBuf {
     let package = folder.join(format!("my-{template}"));
-    author(&["new", path(&package), "--template", template, "--publisher", "ann.os"]).ok();
-    // The versions that are here already: this test is not about the registry.
-    fs::copy(paths::guest_lock(), package.join("Cargo.lock")).unwrap();
+    new_package(&package, template);
     let said: Value = serde_json::from_str(&author(&["build", path(&package), "--json"]).ok()).unwrap();
     assert_eq!(said["package"], json!({ "package_name": format!("my-{template}"), "publisher_node": "ann.os" }));
     let zip = PathBuf::from(said["zip"].as_str().unwrap());
@@ -36,6 +34,8 @@ fn each_template_builds_and_runs_as_it_is() {
         let zip = built(folder.path(), template);
         let checked = author(&["check", path(&zip)]).ok();
         assert!(checked.contains(&format!("my-{template}:ann.os can be installed")), "{checked}");
+        let tested = author(&["test", path(&folder.path().join(format!("my-{template}")))]).ok();
+        assert!(tested.contains(" 0 failed"), "{tested}");
         // By its folder, as its author would.
         node.wharf(&["install", "--yes", path(zip.parent().unwrap().parent().unwrap())]).ok();
     }

@@ -2,8 +2,10 @@
 
 mod authoring;
 mod databases;
+mod dev;
 mod login;
 mod trust;
+mod setup;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,10 +17,14 @@ use self::authoring::{BUILD_EXAMPLES, CHECK_EXAMPLES, NEW_EXAMPLES};
 pub(crate) use self::authoring::{Build, Check, New};
 pub(crate) use self::databases::{DatabaseArgs, KeyForm, Kv, KvCommand, KvGet, KvScan, KvSet, Sql};
 use self::databases::{KV_EXAMPLES, SQL_EXAMPLES};
+use self::dev::{DEV_EXAMPLES, TEST_EXAMPLES, WATCH_EXAMPLES};
+pub(crate) use self::dev::{DaemonArgs, Dev, Test, Watch};
 pub(crate) use self::login::{EndSessions, LoginLink, Passwd, Sessions, SessionsCommand};
 use self::login::{LOGIN_LINK_EXAMPLES, PASSWD_EXAMPLES, SESSIONS_EXAMPLES};
 use self::trust::{KEY_EXAMPLES, ROLLBACK_EXAMPLES, SIGN_EXAMPLES, TRUST_EXAMPLES};
 pub(crate) use self::trust::{Key, KeyCommand, KeysArgs, Rollback, Sign, Trust, TrustCommand};
+use self::setup::{COMPLETIONS_EXAMPLES, DOCTOR_EXAMPLES, MAN_EXAMPLES, SERVICE_EXAMPLES};
+pub(crate) use self::setup::{Completions, Man, Service, ServiceInstall, ServiceOf};
 use crate::commands::fs::{self, Fs};
 use crate::names::{ProcessName, Target};
 use crate::output::Format;
@@ -27,11 +33,11 @@ use crate::prompt::Consent;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  it worked
-  1  the node refused, or a process did not answer in time
+  1  the node refused, a process did not answer in time, a test failed, or the doctor found a problem
   2  the command line is wrong
-  3  no node answers
+  3  no node answers, or the service does not run
   4  something on this side is bad: a file, a package, an ambiguous name
-  5  you said no, or were not there to say yes
+  5  you said no, were not there to say yes, or interrupted it
 
 Examples:
   wharf status
@@ -79,6 +85,15 @@ pub(crate) enum Command {
     /// Look at a package as a node would, without one
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
+    /// Build and install a package whenever it changes, and show what it logs
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(Watch),
+    /// Work on a package on a throw-away node: build, install and show logs at each change
+    #[command(after_help = DEV_EXAMPLES)]
+    Dev(Dev),
+    /// Run the tests of a package against throw-away nodes
+    #[command(after_help = TEST_EXAMPLES)]
+    Test(Test),
     /// Check a package, show what it asks for, and install it
     #[command(after_help = INSTALL_EXAMPLES)]
     Install(Install),
@@ -145,6 +160,18 @@ pub(crate) enum Command {
     /// Watch the messages of one process as they come and go
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(Trace),
+    /// Find out what is missing on this machine or wrong with the node, and what mends it
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor,
+    /// Run the node as a service of systemd
+    #[command(after_help = SERVICE_EXAMPLES, subcommand)]
+    Service(Service),
+    /// Print what a shell needs to complete commands
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
+    /// Write the manual pages
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(Man),
 }
 
 /// The flag of commands that ask before they do something.

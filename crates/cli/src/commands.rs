@@ -4,15 +4,19 @@ mod backup;
 mod build;
 mod caps;
 mod check;
+mod completions;
+pub(crate) mod dev;
+mod doctor;
 pub(crate) mod fs;
 mod install;
 mod key;
 mod kill;
 mod kv;
 mod list;
-mod log_line;
+pub(crate) mod log_line;
 mod login_link;
 mod logs;
+mod man;
 mod new;
 mod offer;
 mod passwd;
@@ -20,14 +24,17 @@ mod ps;
 mod restore;
 mod rollback;
 mod send;
+mod service;
 mod sessions;
 mod sign;
 mod sql;
 mod status;
+mod test;
 mod top;
 mod trace;
 mod trust;
 mod uninstall;
+pub(crate) mod watch;
 
 use wharf_home::Home;
 
@@ -46,6 +53,9 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::New(args) => new::run(&args, output),
         Command::Build(args) => build::run(&args, output),
         Command::Check(args) => check::run(&args, output),
+        Command::Watch(args) => watch::run(&args, &home, output),
+        Command::Dev(args) => dev::run(&args, output),
+        Command::Test(args) => test::run(&args, output),
         Command::Status => status::run(&home, &Client::of(&home)?, output),
         Command::Install(args) => install::run(&args, &home, output),
         Command::Uninstall(args) => uninstall::run(&args, &Client::of(&home)?, output),
@@ -68,6 +78,10 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::Backup(args) => backup::run(&args, &home, output),
         Command::Restore(args) => restore::run(&args, &home, output),
         Command::Top(args) => top::run(&args, &Client::of(&home)?, output),
+        Command::Doctor => doctor::run(&home, output),
+        Command::Service(command) => service::run(&command, &home, output),
+        Command::Completions(args) => completions::run(&args, output),
+        Command::Man(args) => man::run(&args, output),
         Command::Trace(args) => trace::run(&args, &Client::of(&home)?, output),
     }
 }

@@ -78,6 +78,11 @@ impl CliError {
         self
     }
 
+    /// The failure without the hint.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Shows the failure on stderr.
     pub(crate) fn report(&self) {
         if self.kind == Kind::PipeClosed {

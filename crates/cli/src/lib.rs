@@ -13,7 +13,10 @@ mod authoring;
 mod backup;
 mod client;
 mod commands;
+mod doctor;
 mod errors;
+mod helper;
+mod interrupts;
 mod keys;
 mod log_file;
 mod names;
@@ -21,9 +24,14 @@ mod output;
 mod prompt;
 mod publisher_keys;
 mod signature;
+mod reference;
+mod scenario;
 mod source;
+mod systemd;
 mod table;
 mod text;
+mod throwaway;
+mod watching;
 
 use std::process::ExitCode;
 

@@ -30,6 +30,10 @@ pub struct Args {
     #[arg(long)]
     pub kit_compat: bool,
 
+    /// Stop when stdin, which has to be a pipe, is closed: for a program that starts a node and must not leave it behind
+    #[arg(long)]
+    pub until_eof: bool,
+
     /// Settings; without it `<home>/wharf.toml`, if there is one
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

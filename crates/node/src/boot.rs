@@ -10,9 +10,12 @@
 //! whoever can connect finds a whole node.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
+use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +34,8 @@ use crate::args::Args;
 use crate::drives::WithDrives;
 use crate::exit::Stopped;
 use crate::home::{self, Taken};
-use crate::settings::{HttpAt, Settings};
+use crate::service_manager::ServiceManager;
+use crate::settings::{HttpAt, Lifetime, Settings};
 use crate::{bundled, doors, logging};
 
 /// Runs a node until it is stopped.
@@ -69,6 +73,10 @@ async fn serve(settings: Settings, taken: Taken, doors: Doors) -> Result<(), Sto
         listener.local_addr().map_err(|error| Stopped::Failed(format!("the port that was bound: {error}")))?;
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;
+    if settings.lifetime == Lifetime::Stdin {
+        stop_with_stdin(&stop)?;
+    }
+    let manager = Arc::new(ServiceManager::of_environment());
     let store = open_store(&settings).await?;
     let node = Node::start(&settings, &taken, Arc::clone(&store), &stop, address).await?;
     let (kv, sqlite) = (node.kv.clone(), node.sqlite.clone());
@@ -79,8 +87,11 @@ async fn serve(settings: Settings, taken: Taken, doors: Doors) -> Result<(), Sto
     taken.announce(&url)?;
     println!("ready node={} http={url}{https}", taken.node);
     tracing::info!(node = %taken.node, boot = %kernel.boot(), %url, "ready");
+    manager.ready(&url);
+    let signs_of_life = tokio::spawn(Arc::clone(&manager).stay_alive());
     stop.cancelled().await;
     tracing::info!("stopping");
+    manager.stopping();
     if serving.await.is_err() {
         tracing::error!("the web server ended with a panic");
     }
@@ -88,6 +99,7 @@ async fn serve(settings: Settings, taken: Taken, doors: Doors) -> Result<(), Sto
     kv.close().await;
     sqlite.close().await;
     store.close().await;
+    signs_of_life.abort();
     tracing::info!("stopped");
     Ok(())
 }
@@ -224,6 +236,24 @@ fn stop_on_signals(stop: &CancellationToken) -> Result<(), Stopped> {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM"),
             _ = interrupt.recv() => tracing::info!("SIGINT"),
+            () = stop.cancelled() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// For a node that belongs to a program: stops when that closes the pipe that is our stdin, also by dying.
+fn stop_with_stdin(stop: &CancellationToken) -> Result<(), Stopped> {
+    let pipe = std::io::stdin().as_fd().try_clone_to_owned().and_then(pipe::Receiver::from_owned_fd);
+    let mut pipe = pipe.map_err(|error| Stopped::BadSettings(format!("--until-eof: stdin is not a pipe: {error}")))?;
+    let stop = stop.clone();
+    // Ends with the node: either it stops the node, or the node stops it.
+    tokio::spawn(async move {
+        let mut ignored = [0; 256];
+        let closed = async { while matches!(pipe.read(&mut ignored).await, Ok(1..)) {} };
+        tokio::select! {
+            () = closed => tracing::info!("stdin was closed"),
             () = stop.cancelled() => {}
         }
         stop.cancel();

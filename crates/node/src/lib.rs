@@ -7,6 +7,7 @@
 //! * [`boot`]: the order in which a node comes up and goes down.
 //! * `doors`: whom the web server lets in.
 //! * [`bundled`]: the packages that belong to the node itself.
+//! * `service_manager`: telling systemd that the node serves and is alive.
 //! * [`exit`]: why it stopped.
 
 pub mod args;
@@ -19,4 +20,5 @@ pub mod home;
 mod lines;
 mod log_file;
 pub mod logging;
+mod service_manager;
 pub mod settings;

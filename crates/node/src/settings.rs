@@ -105,6 +105,15 @@ pub enum HttpAt {
     From(u16),
 }
 
+/// When a node ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// When it is told to.
+    UntilStopped,
+    /// Also when stdin is closed.
+    Stdin,
+}
+
 /// Everything that was settled.
 #[derive(Debug)]
 pub struct Settings {
@@ -122,6 +131,8 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     /// What tools have to show.
     pub tools: Tools,
+    /// When it ends by itself.
+    pub lifetime: Lifetime,
     /// Bounds of logging in.
     pub login: LoginSettings,
     /// Folder of its own packages, if one was found.
@@ -178,6 +189,7 @@ impl Settings {
             trusted_proxies: file.trusted_proxies,
             tls: file.tls,
             tools: if args.kit_compat || file.kit_compat { Tools::KitCompat } else { Tools::Token },
+            lifetime: if args.until_eof { Lifetime::Stdin } else { Lifetime::UntilStopped },
             login: file.login,
             log: file.log,
             limits: bounds.limits,

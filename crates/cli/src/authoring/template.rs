@@ -44,6 +44,15 @@ impl Template {
         }
     }
 
+    fn test(self) -> &'static str {
+        match self {
+            Self::Blank => include_str!("../../templates/tests/blank.toml"),
+            Self::Echo => include_str!("../../templates/tests/echo.toml"),
+            Self::Counter => include_str!("../../templates/tests/counter.toml"),
+            Self::Chat => include_str!("../../templates/tests/chat.toml"),
+        }
+    }
+
     fn code(self) -> &'static [File] {
         match self {
             Self::Blank => &[("src/lib.rs", include_str!("../../templates/blank/lib.rs"))],
@@ -120,6 +129,7 @@ impl NewPackage {
             ("README.md", self.fill(include_str!("../../templates/README.md"))),
             (".gitignore", "/target\n".to_owned()),
             ("pkg/manifest.json", manifest),
+            ("test/basic.toml", self.fill(self.template.test())),
         ];
         files.extend(self.template.code().iter().map(|(name, text)| (*name, (*text).to_owned())));
         files

@@ -8,6 +8,7 @@ use wharf_types::kv::{KvAction, KvError, KvOrder, KvRequest, KvResponse, KvScan}
 
 use crate::args::{DatabaseArgs, KeyForm, Kv, KvCommand, KvGet, KvScan as ScanArgs, KvSet};
 use crate::client::{Client, QUICK_S, unexpected};
+use crate::commands::list;
 use crate::errors::{CliError, CliResult};
 use crate::output::{Format, Output, Reader, note};
 use crate::table::{Align, Cell, Table};
@@ -128,7 +129,10 @@ fn ask(
             let reason = answer.failure.map_or_else(|| error.to_string(), |failure| failure.error);
             let refused = CliError::refused(text::clean_line(&reason));
             Err(match error {
-                KvError::NoDb(..) => refused.hint("a database is made when a process of its package opens it"),
+                KvError::NoDb(..) => match list::meant(client, &database.package) {
+                    Some(meant) => refused.hint(format_args!("did you mean the package `{meant}`?")),
+                    None => refused.hint("a database is made when a process of its package opens it"),
+                },
                 KvError::KeyNotFound => refused.hint("`wharf kv scan` lists the keys; those of JSON have their quotes"),
                 _ => refused,
             })

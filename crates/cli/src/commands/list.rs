@@ -1,10 +1,12 @@
 //! `wharf list`: the installed packages.
 
+use wharf_types::PackageId;
 use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, InstalledPackage};
 
 use crate::client::{Client, QUICK_S};
 use crate::commands::install::ask_app_store;
 use crate::errors::CliResult;
+use crate::names;
 use crate::output::{Format, Output, note};
 use crate::table::{Align, Cell, Table};
 
@@ -31,6 +33,16 @@ pub(crate) fn installed(client: &Client) -> CliResult<Vec<InstalledPackage>> {
         AppStoreResponse::PackagesResponse(packages) => Ok(packages),
         other => Err(crate::client::unexpected("the app store", &other)),
     }
+}
+
+/// The installed package that was meant by the name of one that is not installed, if one is like it.
+pub(crate) fn meant(client: &Client, package: &PackageId) -> Option<String> {
+    let installed = installed(client).ok()?;
+    if installed.iter().any(|known| known.package_id == *package) {
+        return None;
+    }
+    let known = installed.iter().map(|known| (known.package_id.to_string(), known.package_id.to_string()));
+    names::similar(&package.to_string(), known)
 }
 
 fn table(packages: &[InstalledPackage]) -> Table {

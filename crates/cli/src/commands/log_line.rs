@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use wharf_types::{PackageId, ProcessId};
 
 use crate::names::ProcessName;
 use crate::output::{Colour, Style};
@@ -23,6 +24,31 @@ struct About<'a> {
 pub(crate) fn is_wanted(line: &[u8], process: Option<&ProcessName>) -> bool {
     let Some(name) = process else { return true };
     serde_json::from_slice::<About>(line).is_ok_and(|about| about.process.is_some_and(|id| name.matches(&id)))
+}
+
+/// Whether `line` is about a process of this package.
+pub(crate) fn is_of_package(line: &[u8], package: &PackageId) -> bool {
+    let Ok(About { process: Some(process) }) = serde_json::from_slice::<About>(line) else { return false };
+    process.parse::<ProcessId>().is_ok_and(|id| id.is_in(package))
+}
+
+/// Whether `line` is a warning or an error.
+pub(crate) fn is_warning(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Weight<'a> {
+        #[serde(borrow)]
+        level: Cow<'a, str>,
+    }
+    serde_json::from_slice::<Weight>(line).is_ok_and(|weight| matches!(&*weight.level, "WARN" | "ERROR"))
+}
+
+/// What the line says.
+pub(crate) fn message(line: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Said {
+        message: String,
+    }
+    serde_json::from_slice::<Said>(line).ok().map(|said| said.message)
 }
 
 /// The line for people: time, level, who, message, the other fields. A line that is not JSON is shown as it is.

@@ -6,6 +6,7 @@ use wharf_types::sqlite::{SqliteAction, SqliteError, SqliteRequest, SqliteRespon
 
 use crate::args::Sql;
 use crate::client::{Client, unexpected};
+use crate::commands::list;
 use crate::errors::{CliError, CliResult};
 use crate::output::{Format, Output};
 use crate::table::{Align, Cell, Table};
@@ -44,7 +45,10 @@ pub(crate) fn run(args: &Sql, client: &Client, output: &mut Output) -> CliResult
             let reason = answer.failure.map_or_else(|| error.to_string(), |failure| failure.error);
             let refused = CliError::refused(text::clean_line(&reason));
             Err(match error {
-                SqliteError::NoDb(..) => refused.hint("a database is made when a process of its package opens it"),
+                SqliteError::NoDb(..) => match list::meant(client, &args.database.package) {
+                    Some(meant) => refused.hint(format_args!("did you mean the package `{meant}`?")),
+                    None => refused.hint("a database is made when a process of its package opens it"),
+                },
                 SqliteError::NotAWriteKeyword => {
                     refused.hint("a statement begins with its first word, without comments")
                 }

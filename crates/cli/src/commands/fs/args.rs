@@ -23,16 +23,30 @@ A path is `/package:publisher/drive/...`; every package has the drives `pkg`, it
 #[derive(Debug, Subcommand)]
 pub(crate) enum Fs {
     /// List a folder, or the packages that have files
+    #[command(after_help = "Examples:\n  wharf fs ls\n  wharf fs ls -l /chess:alice.os/games")]
     Ls(Ls),
     /// Print a file
+    #[command(
+        after_help = "Examples:\n  wharf fs cat /chess:alice.os/games/1.pgn\n  wharf fs cat /chess:alice.os/games/1.pgn | less"
+    )]
     Cat(Cat),
     /// Copy a file of this machine into a drive
+    #[command(
+        after_help = "Examples:\n  wharf fs put movie.mp4 /player:alice.os/tmp/\n  wharf fs put movie.mp4 /player:alice.os/tmp/first.mp4"
+    )]
     Put(Put),
     /// Copy a file from a drive to this machine
+    #[command(
+        after_help = "Examples:\n  wharf fs get /chess:alice.os/games/1.pgn\n  wharf fs get /chess:alice.os/games/1.pgn /tmp/game.pgn"
+    )]
     Get(Get),
     /// Remove a file, or a folder with all in it
+    #[command(
+        after_help = "Examples:\n  wharf fs rm /player:alice.os/tmp/movie.mp4\n  wharf fs rm -r /player:alice.os/tmp/cache --yes"
+    )]
     Rm(Rm),
     /// Tell how much a folder has, with all below it
+    #[command(after_help = "Examples:\n  wharf fs du /player:alice.os/tmp\n  wharf fs du /player:alice.os --json")]
     Du(Du),
 }
 

@@ -9,6 +9,7 @@ use wharf_types::rpc::RpcMessage;
 use wharf_types::vfs::{DirEntry, FileMetadata, VfsAction, VfsError, VfsRequest, VfsResponse};
 
 use crate::client::{self, Client, RpcError, unexpected};
+use crate::commands::list;
 use crate::errors::{CliError, CliResult};
 
 /// How long one request may take: a piece of a file, or removing a large folder.
@@ -85,7 +86,14 @@ impl<'a> Remote<'a> {
             return Err(CliError::refused("the vfs did not answer"));
         };
         match serde_json::from_slice(&reply.body).map_err(unreadable)? {
-            VfsResponse::Err(error) => Err(refused(verb, path, &error)),
+            VfsResponse::Err(error) => {
+                let package = path.trim_start_matches('/').split('/').next().and_then(|name| name.parse().ok());
+                match package.and_then(|package| list::meant(self.client, &package)) {
+                    Some(meant) => Err(CliError::refused(format_args!("cannot {verb} {path}: {error}"))
+                        .hint(format_args!("did you mean the package `{meant}`?"))),
+                    None => Err(refused(verb, path, &error)),
+                }
+            }
             response => Ok((response, client::blob_bytes(&reply)?)),
         }
     }

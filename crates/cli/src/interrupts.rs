@@ -1,0 +1,37 @@
+//! Ctrl-C and SIGTERM, for commands that have something to put away before they end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::errors::{CliError, CliResult};
+
+/// How often whoever waits looks whether it was interrupted.
+pub(crate) const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// Whether someone wants this program to end. From [`Interrupts::listen`] on, nothing else ends it.
+#[derive(Clone, Debug)]
+pub(crate) struct Interrupts(Arc<AtomicBool>);
+
+impl Interrupts {
+    /// Takes the signals over.
+    pub(crate) fn listen() -> CliResult<Self> {
+        let happened = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&happened))
+                .map_err(|error| CliError::bad_input(format_args!("cannot listen for signals: {error}")))?;
+        }
+        Ok(Self(happened))
+    }
+
+    /// Whether it is time to end.
+    pub(crate) fn happened(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// An error when it is time to end.
+    pub(crate) fn check(&self) -> CliResult<()> {
+        if self.happened() { Err(CliError::declined("interrupted")) } else { Ok(()) }
+    }
+}
