@@ -8,6 +8,7 @@ use crate::componentize::{ComponentizeError, componentize};
 use crate::error::{ManifestError, MetadataError, PackageError};
 use crate::manifest::{self, Manifest};
 use crate::metadata::{self, Metadata};
+use crate::name;
 use crate::pack::{PackError, Tree};
 use crate::package::{API_FILE_NAME, Package};
 use crate::scripts::{self, Scripts};
@@ -185,7 +186,7 @@ fn find_module(tree: &Tree, wasm: &str, modules_dirs: &[&Path]) -> Result<Option
     Err(AssembleError::NoModule { wasm: wasm.to_owned(), module })
 }
 
-/// `api.zip`: the interfaces, and the metadata that says whose they are.
+/// `api.zip`: the interfaces, the metadata that says whose they are, and what that names in `api_includes`.
 fn pack_api(package_dir: &Path, metadata: &[u8]) -> Result<Option<Vec<u8>>, AssembleError> {
     let dir = package_dir.join("api");
     if !dir.is_dir() {
@@ -193,8 +194,28 @@ fn pack_api(package_dir: &Path, metadata: &[u8]) -> Result<Option<Vec<u8>>, Asse
     }
     let mut tree = Tree::default();
     tree.add_dir(&dir)?;
+    for name in api_includes(metadata) {
+        // Named before it is read: what lies outside of the package stays there.
+        name::check(&name).map_err(|problem| PackError::Name { name: name.clone(), problem })?;
+        tree.add_file(&name, read(&package_dir.join(&name))?)?;
+    }
     tree.add_file(metadata::FILE_NAME, metadata.to_vec())?;
     Ok(Some(tree.to_zip()?))
+}
+
+/// Files of the package that belong to its interface besides those in `api/`.
+fn api_includes(metadata: &[u8]) -> Vec<String> {
+    #[derive(Default, serde::Deserialize)]
+    struct Properties {
+        #[serde(default)]
+        api_includes: Vec<String>,
+    }
+    #[derive(serde::Deserialize)]
+    struct File {
+        #[serde(default)]
+        properties: Properties,
+    }
+    serde_json::from_slice::<File>(metadata).map(|file| file.properties.api_includes).unwrap_or_default()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, AssembleError> {

@@ -107,6 +107,9 @@ mod tests {
         let missing = rename_export(&mut empty, "main", "init").unwrap_err();
         assert_eq!(missing, RenameError::Missing("main".to_owned()));
         assert!(matches!(rename_export(&mut empty, "main", "start"), Err(RenameError::Length { .. })));
-        assert!(matches!(rename_export(&mut b"\0asm\x0d\0\x01\0\xff".to_vec(), "main", "init"), Err(RenameError::Invalid(_))));
+        assert!(matches!(
+            rename_export(&mut b"\0asm\x0d\0\x01\0\xff".to_vec(), "main", "init"),
+            Err(RenameError::Invalid(_))
+        ));
     }
 }

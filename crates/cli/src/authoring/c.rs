@@ -94,7 +94,9 @@ fn on_this_machine(program: &str) -> Option<OsString> {
 fn write_bindings(unit: &Unit, folder: &Path) -> CliResult<()> {
     let wit = unit.work().join("wit");
     wit::put_into(&wit, &unit.package, Reader::Any)?;
-    let refused = |error: String| CliError::bad_input(format_args!("the interfaces in {} cannot be used: {error}", wit.display()));
+    let refused = |error: String| {
+        CliError::bad_input(format_args!("the interfaces in {} cannot be used: {error}", wit.display()))
+    };
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(&wit).map_err(|error| refused(format!("{error:#}")))?;
     let world = resolve.select_world(&[package], Some(WORLD)).map_err(|error| refused(format!("{error:#}")))?;

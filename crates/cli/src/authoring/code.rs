@@ -81,8 +81,11 @@ impl Code {
         for unit in &self.units {
             let name = unit.name()?;
             if built.contains(&name) {
-                return Err(CliError::bad_input(format_args!("two processes in {} are called {name}", self.package.display()))
-                    .hint("each gives `<name>.wasm`: give one of them another name"));
+                return Err(CliError::bad_input(format_args!(
+                    "two processes in {} are called {name}",
+                    self.package.display()
+                ))
+                .hint("each gives `<name>.wasm`: give one of them another name"));
             }
             unit.build(&name)?;
             built.push(name);

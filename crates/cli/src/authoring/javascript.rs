@@ -21,7 +21,8 @@ pub(crate) const MAKER: &str = "componentize-qjs --sync --opt-size, 1";
 
 const MANIFEST: &str = "package.json";
 const COMPONENTIZE: &str = "componentize-qjs";
-const NPM: Tool = Tool { name: "npm", get: "on Debian `apt-get install nodejs npm`; elsewhere https://nodejs.org (18 or newer)" };
+const NPM: Tool =
+    Tool { name: "npm", get: "on Debian `apt-get install nodejs npm`; elsewhere https://nodejs.org (18 or newer)" };
 const NODE: Tool = Tool { name: "node", get: NPM.get };
 
 /// What is read of `package.json`.
@@ -64,14 +65,20 @@ pub(crate) fn build(unit: &Unit) -> CliResult<Vec<u8>> {
     let main = unit.folder.join(&manifest.main);
     if !main.is_file() {
         let (manifest, main) = (unit.folder.join(MANIFEST), main.display());
-        return Err(CliError::bad_input(format_args!("{} says `main` is {main}, which is not there", manifest.display()))
-            .hint("`main` is the module that exports `init`"));
+        return Err(CliError::bad_input(format_args!(
+            "{} says `main` is {main}, which is not there",
+            manifest.display()
+        ))
+        .hint("`main` is the module that exports `init`"));
     }
     install(&unit.folder, &format!("getting what {} needs with npm", unit.place()))?;
     let program = unit.folder.join("node_modules").join(COMPONENTIZE).join("cli.mjs");
     if !program.is_file() {
-        return Err(CliError::bad_input(format_args!("{} does not ask for {COMPONENTIZE}", unit.folder.join(MANIFEST).display()))
-            .hint(format_args!("cd {} && npm install --save-dev {COMPONENTIZE}@0.4.3", unit.folder.display())));
+        return Err(CliError::bad_input(format_args!(
+            "{} does not ask for {COMPONENTIZE}",
+            unit.folder.join(MANIFEST).display()
+        ))
+        .hint(format_args!("cd {} && npm install --save-dev {COMPONENTIZE}@0.4.3", unit.folder.display())));
     }
     let work = unit.work();
     let wit = work.join("wit");

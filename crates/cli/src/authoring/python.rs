@@ -30,12 +30,13 @@ class WitWorld(wit_world.WitWorld):
     def init(self, our: str) -> None:
         app.init(our)
 ";
-const PYTHON: Tool = Tool { name: "python3", get: "on Debian `apt-get install python3 python3-venv`; elsewhere https://python.org (3.10 or newer)" };
-const PIP: Tool = Tool { name: "pip", get: "remove the folder `target` and build again" };
-const COMPONENTIZE: Tool = Tool {
-    name: "componentize-py",
-    get: "add a line `componentize-py==0.25.1` to requirements.txt",
+const PYTHON: Tool = Tool {
+    name: "python3",
+    get: "on Debian `apt-get install python3 python3-venv`; elsewhere https://python.org (3.10 or newer)",
 };
+const PIP: Tool = Tool { name: "pip", get: "remove the folder `target` and build again" };
+const COMPONENTIZE: Tool =
+    Tool { name: "componentize-py", get: "add a line `componentize-py==0.25.1` to requirements.txt" };
 
 /// Where tools are kept that several packages share; without it each package has its own in `target/`.
 const SHARED_TOOLS: &str = "WHARF_TOOLS";
@@ -88,7 +89,8 @@ pub(crate) fn build(unit: &Unit) -> CliResult<Vec<u8>> {
     componentize.arg("--output").arg(&made).env("VIRTUAL_ENV", &environment.folder).current_dir(&unit.folder);
     // The same component whatever the order in which a set happens to be in.
     componentize.env("PYTHONHASHSEED", "0").env("PYTHONDONTWRITEBYTECODE", "1");
-    COMPONENTIZE.run(&format!("making a component of {} (Python; this takes a while)", unit.place()), &mut componentize)?;
+    COMPONENTIZE
+        .run(&format!("making a component of {} (Python; this takes a while)", unit.place()), &mut componentize)?;
     fs::read(&made).map_err(|error| CliError::file("read", &made, &error))
 }
 
@@ -102,7 +104,8 @@ impl Environment {
     pub(crate) fn of(unit: &Unit) -> CliResult<Self> {
         let path = unit.folder.join(REQUIREMENTS);
         let requirements = fs::read(&path).map_err(|error| {
-            CliError::file("read", &path, &error).hint("it lists what the package is built with; `wharf new` writes one")
+            CliError::file("read", &path, &error)
+                .hint("it lists what the package is built with; `wharf new` writes one")
         })?;
         let mut inputs = Inputs::of("pip");
         inputs.add(REQUIREMENTS, &requirements);

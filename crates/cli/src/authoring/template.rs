@@ -164,7 +164,8 @@ mod tests {
             let metadata = Metadata::parse(&fs::read(folder.join("metadata.json")).unwrap()).unwrap();
             assert_eq!(metadata.package_id().unwrap(), package.id);
             let is_page = |path: &Path| path.file_stem().is_some_and(|stem| stem == "page");
-            let filled = |path: &&PathBuf| !is_page(path) && !path.ends_with("src/main.js") && !path.ends_with("src/app.py");
+            let filled =
+                |path: &&PathBuf| !is_page(path) && !path.ends_with("src/main.js") && !path.ends_with("src/app.py");
             for path in written.iter().filter(filled) {
                 assert!(!fs::read_to_string(path).unwrap().contains("{{"), "{}", path.display());
             }
@@ -176,7 +177,10 @@ mod tests {
     fn a_name_that_no_package_may_have_is_refused() {
         let publisher = "ann.os".parse().unwrap();
         for folder in ["/tmp/My App", "/", "a:b"] {
-            assert!(NewPackage::named_after(Path::new(folder), &publisher, Template::Blank, Language::Rust, None).is_err(), "{folder}");
+            assert!(
+                NewPackage::named_after(Path::new(folder), &publisher, Template::Blank, Language::Rust, None).is_err(),
+                "{folder}"
+            );
         }
     }
 }

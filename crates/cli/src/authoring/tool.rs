@@ -8,9 +8,12 @@ use std::process::{Command, Output, Stdio};
 use crate::authoring::progress::Progress;
 use crate::errors::{CliError, CliResult};
 use crate::output::note;
+use crate::text;
 
-/// Lines that are shown of what a tool said, from the end.
-const LINES_SHOWN_MAX: usize = 60;
+/// Lines that are shown of what a tool said: some from the beginning, where npm says what is wrong, and some from the end, where
+/// the others do.
+const FIRST_LINES_MAX: usize = 12;
+const LAST_LINES_MAX: usize = 40;
 
 /// A tool that a package needs, and how one gets it.
 #[derive(Clone, Copy, Debug)]
@@ -45,9 +48,13 @@ impl Tool {
     fn failed(self, doing: &str, output: &Output) -> CliError {
         let said = [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat();
         let lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-        let from = lines.len().saturating_sub(LINES_SHOWN_MAX);
-        for line in lines.get(from..).unwrap_or_default() {
-            note(&crate::text::clean_line(line));
+        let last = lines.len().saturating_sub(LAST_LINES_MAX);
+        for (at, line) in lines.iter().enumerate() {
+            match at {
+                _ if at < FIRST_LINES_MAX || at >= last => note(&text::clean_line(line)),
+                FIRST_LINES_MAX => note("..."),
+                _ => {}
+            }
         }
         CliError::bad_input(format_args!("{doing}: `{}` failed ({})", self.name, output.status))
             .hint("what is wrong is above")

@@ -14,7 +14,8 @@ use crate::authoring::javascript;
 use crate::authoring::tool::Tool;
 use crate::errors::{CliError, CliResult};
 
-const NPM: Tool = Tool { name: "npm", get: "on Debian `apt-get install nodejs npm`; elsewhere https://nodejs.org (18 or newer)" };
+const NPM: Tool =
+    Tool { name: "npm", get: "on Debian `apt-get install nodejs npm`; elsewhere https://nodejs.org (18 or newer)" };
 /// Where tools put what they make.
 const RESULTS: [&str; 3] = ["dist", "build", "out"];
 

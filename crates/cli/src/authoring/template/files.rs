@@ -115,7 +115,9 @@ fn page(language: Language) -> Option<File> {
         Language::Rust => None,
         Language::Js => Some(("src/page.js", format!("// {comment}\n\nexport default `{PAGE}`;\n"))),
         Language::Python => Some(("src/page.py", format!("\"\"\"{comment}\"\"\"\n\nPAGE = \"\"\"{PAGE}\"\"\"\n"))),
-        Language::C => Some(("src/page.h", format!("// {comment}\n\nstatic const char PAGE[] =\n{};\n", lines_of_c(PAGE)))),
+        Language::C => {
+            Some(("src/page.h", format!("// {comment}\n\nstatic const char PAGE[] =\n{};\n", lines_of_c(PAGE))))
+        }
     }
 }
 
@@ -131,6 +133,8 @@ mod tests {
 
     #[test]
     fn the_page_can_be_quoted_as_it_is() {
-        assert!(!PAGE.contains(['`', '\\']) && !PAGE.contains("${") && !PAGE.contains("??") && !PAGE.contains("\"\"\""));
+        assert!(
+            !PAGE.contains(['`', '\\']) && !PAGE.contains("${") && !PAGE.contains("??") && !PAGE.contains("\"\"\"")
+        );
     }
 }
