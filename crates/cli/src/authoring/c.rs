@@ -19,9 +19,11 @@ use crate::authoring::wit::{self, Reader};
 use crate::errors::{CliError, CliResult};
 
 /// What changes when the way of building does.
-pub(crate) const MAKER: &str = "zig cc -Os, wit-bindgen-c 0.60, 1";
+pub(crate) const MAKER: &str = "zig cc -Os, wit-bindgen-c 0.60, stack of 256 KiB, 1";
 
 const WORLD: &str = "process-v1";
+/// Bytes for variables of functions. All of them are memory of the process from its start, and zig's own choice is 16 MiB.
+const STACK: &str = "-Wl,-z,stack-size=262144";
 /// Folders of a WASI sysroot, as they are on Debian, and in wasi-sdk.
 const SYSROOTS: [&str; 2] = ["/usr/share/wasi-sysroot", "/opt/wasi-sdk/share/wasi-sysroot"];
 const COMPILER: Tool = Tool {
@@ -50,7 +52,7 @@ pub(crate) fn build(unit: &Unit) -> CliResult<Vec<u8>> {
     write_bindings(unit, &generated)?;
     let made = generated.join("made.wasm");
     let mut compiler = compiler(unit)?;
-    compiler.args(["-Os", "-mexec-model=reactor", "-Wall", "-Wextra"]).arg("-I").arg(&generated);
+    compiler.args(["-Os", "-mexec-model=reactor", "-Wall", "-Wextra", STACK]).arg("-I").arg(&generated);
     compiler.args(sources(&unit.folder.join("src"))).arg(generated.join("process_v1.c"));
     compiler.arg(generated.join("process_v1_component_type.o")).arg("-o").arg(&made).current_dir(&unit.folder);
     COMPILER.run(&format!("compiling {} (C)", unit.place()), &mut compiler)?;

@@ -74,23 +74,26 @@ impl Code {
 
     /// Compiles all of it that is not as it was.
     pub(crate) fn build(&self) -> CliResult<()> {
+        let names = self.names()?;
         if self.rust.is_there() {
             self.rust.build(&self.package)?;
         }
-        let mut built = Vec::new();
+        self.units.iter().zip(&names).try_for_each(|(unit, name)| unit.build(name))
+    }
+
+    /// What the units are called, each by another name.
+    fn names(&self) -> CliResult<Vec<String>> {
+        let mut names: Vec<String> = Vec::new();
         for unit in &self.units {
             let name = unit.name()?;
-            if built.contains(&name) {
-                return Err(CliError::bad_input(format_args!(
-                    "two processes in {} are called {name}",
-                    self.package.display()
-                ))
-                .hint("each gives `<name>.wasm`: give one of them another name"));
+            if names.contains(&name) {
+                let package = self.package.display();
+                return Err(CliError::bad_input(format_args!("two processes in {package} are called {name}"))
+                    .hint("each is built as `<name>.wasm`: give one of them another name"));
             }
-            unit.build(&name)?;
-            built.push(name);
+            names.push(name);
         }
-        Ok(())
+        Ok(names)
     }
 
     /// Where modules and components are once it is built.

@@ -17,7 +17,7 @@ use crate::authoring::wit::{self, Reader};
 use crate::errors::{CliError, CliResult};
 
 /// What changes when the way of building does.
-pub(crate) const MAKER: &str = "componentize-qjs --sync --opt-size, 1";
+pub(crate) const MAKER: &str = "componentize-qjs --sync --opt-size, 2";
 
 const MANIFEST: &str = "package.json";
 const COMPONENTIZE: &str = "componentize-qjs";
@@ -84,10 +84,7 @@ pub(crate) fn build(unit: &Unit) -> CliResult<Vec<u8>> {
     let wit = work.join("wit");
     wit::put_into(&wit, &unit.package, Reader::JavaScript)?;
     let entry = work.join("javascript").join("entry.js");
-    // Relative, because that is how modules find each other within the folder.
-    let from = Path::new("../..").join(&manifest.main);
-    let text = format!("export {{ init as {} }} from {:?};\n", wit::JAVASCRIPT_EXPORT, from.display().to_string());
-    put(&entry, text.as_bytes())?;
+    put(&entry, entry_module(&manifest.main).as_bytes())?;
     let made = work.join("javascript").join("made.wasm");
     let mut node = Command::new("node");
     node.arg(&program).arg("--wit").arg(&wit).args(["--world", wit::JAVASCRIPT_WORLD, "--sync", "--opt-size"]);
@@ -97,6 +94,18 @@ pub(crate) fn build(unit: &Unit) -> CliResult<Vec<u8>> {
     give_init(&mut component)
         .map_err(|error| CliError::bad_input(format_args!("what {COMPONENTIZE} made cannot be used: {error}")))?;
     Ok(component)
+}
+
+/// The module that exports what the world asks for, and says so when the process has it not.
+fn entry_module(main: &Path) -> String {
+    let (name, export) = (main.display().to_string(), wit::JAVASCRIPT_EXPORT);
+    // Relative, because that is how modules find each other within the folder.
+    let from = Path::new("../..").join(main).display().to_string();
+    format!(
+        "import * as process from {from:?};\n\n\
+         if (typeof process.init !== \"function\") throw new Error({name:?} + \" exports no function init(our)\");\n\n\
+         export function {export}(our) {{\n  process.init(our);\n}}\n"
+    )
 }
 
 /// The engine still exports the `init` that evaluated the modules while the component was built. It makes room for the one of

@@ -338,6 +338,17 @@ const slashed = (path) => `/${path.replace(/^\/+|\/+$/g, "")}`;
 
 /** An HTTP request for a path that this process bound. */
 export class HttpRequest {
+  /** Reads a message from the HTTP server of this node; null for every other message. What its owner sends comes from there, too. */
+  static read(message) {
+    if (!message.isRequest() || !message.isFrom(HTTP_SERVER)) return null;
+    try {
+      const incoming = message.json()?.Http;
+      return incoming ? new HttpRequest(incoming) : null;
+    } catch {
+      return null;
+    }
+  }
+
   constructor(incoming) {
     const prefix = `/${idText(node.our().process)}`;
     const below = (path) => slashed(path === prefix || path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path);
@@ -432,12 +443,9 @@ export class Router {
 
   /** Handles one message. */
   handle(message) {
-    const event = message.isRequest() && message.isFrom(HTTP_SERVER) ? message.json() : null;
-    if (event === null) {
-      this.onOther(message);
-    } else if (event.Http) {
-      this.answer(new HttpRequest(event.Http)).send();
-    }
+    const request = HttpRequest.read(message);
+    if (request === null) this.onOther(message);
+    else this.answer(request).send();
   }
 
   /** What a request is answered with. */

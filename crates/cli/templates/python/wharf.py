@@ -343,6 +343,18 @@ def _slashed(path: str) -> str:
 class HttpRequest:
     """An HTTP request for a path that this process bound."""
 
+    @classmethod
+    def read(cls, message: Message):
+        """Reads a message from the HTTP server of this node; None for every other message. What its owner sends comes
+        from there, too."""
+        if not (message.is_request() and message.is_from(_HTTP_SERVER)):
+            return None
+        try:
+            event = message.json()
+        except ValueError:
+            return None
+        return cls(event["Http"]) if isinstance(event, dict) and "Http" in event else None
+
     def __init__(self, incoming: dict):
         prefix = "/" + _id_text(_node.our().process)
 
@@ -425,12 +437,11 @@ class Router:
 
     def handle(self, message: Message) -> None:
         """Handles one message."""
-        if not (message.is_request() and message.is_from(_HTTP_SERVER)):
+        request = HttpRequest.read(message)
+        if request is None:
             self._on_message(message)
-            return
-        event = message.json()
-        if isinstance(event, dict) and "Http" in event:
-            self.answer(HttpRequest(event["Http"])).send()
+        else:
+            self.answer(request).send()
 
     def answer(self, request: HttpRequest) -> Reply:
         """What a request is answered with."""
