@@ -34,6 +34,12 @@ fn edit(file: &Path, from: &str, to: &str) {
     fs::write(file, text.replace(from, to)).unwrap();
 }
 
+/// Asks the counter, which answers once its paths are bound.
+fn assert_counted(node: &Node, count: u64) {
+    let told = node.wharf(&["send", "my-counter", r#""Get""#, "--timeout", "120"]).ok();
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap(), json!({ "count": count }));
+}
+
 /// The way of a package in `language`; `page` is the file with the page of its counter.
 fn from_new_to_uninstall(language: &str, page: &str) {
     let folder = tempfile::tempdir().unwrap();
@@ -52,14 +58,14 @@ fn from_new_to_uninstall(language: &str, page: &str) {
     let zip = PathBuf::from(first["zip"].as_str().unwrap());
     let original = fs::read(&zip).unwrap();
     node.wharf(&["install", "--yes", path(&counter)]).ok();
+    assert_counted(&node, 0);
     let site = "/my-counter:my-counter:ann.os";
     let (status, shown) = node.get(site);
     assert!(status == 200 && shown.contains(">1</") && !shown.contains("{{"), "{status} {shown}");
     let (status, told) = node.post(&format!("{site}/api"), "");
     assert_eq!((status, serde_json::from_str::<Value>(&told).unwrap()), (200, json!({ "count": 2 })));
     assert_eq!(node.post(site, "").0, 405);
-    let told = node.wharf(&["send", "my-counter", r#""Increment""#]).ok();
-    assert!(told.contains('3'), "{told}");
+    node.wharf(&["send", "my-counter", r#""Increment""#]).ok();
     let refused = node.wharf(&["send", "my-counter", "1"]);
     assert!(format!("{}{}", refused.stdout, refused.stderr).contains("not a request to the counter"));
 
@@ -68,10 +74,12 @@ fn from_new_to_uninstall(language: &str, page: &str) {
     let changed = built(&counter);
     assert!(fs::read(&zip).unwrap() != original);
     node.wharf(&["install", "--yes", path(&counter)]).ok();
+    assert_counted(&node, 3);
     let (_, shown) = node.get(site);
     assert!(shown.contains(">4</") && shown.contains("And another"), "{shown}");
     // As it does when the node was gone meanwhile.
     node.restart();
+    assert_counted(&node, 4);
     assert!(node.get(site).1.contains(">5</"));
 
     // What did not change is not built again, for which no tool would be found, and is not packed again.

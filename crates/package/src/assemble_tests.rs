@@ -113,7 +113,7 @@ fn the_first_folder_that_has_a_module_gives_it() {
     source.write("one/my_app.wasm", COMPONENT);
     source.write("two/my_app.wasm", b"something else");
     let folders = ["none", "one", "two"].map(|name| source.dir.path().join(name));
-    let folders: Vec<_> = folders.iter().map(std::path::PathBuf::as_path).collect();
+    let folders: Vec<_> = folders.iter().map(PathBuf::as_path).collect();
     let assembled = Ingredients::gather(source.dir.path(), &folders, None).unwrap().assemble().unwrap();
     assert_eq!(assembled.contents.component("my-app.wasm"), Some(COMPONENT));
 }
