@@ -43,6 +43,13 @@ pub fn guest_lock() -> PathBuf {
     existing(Path::new(env!("CARGO_MANIFEST_DIR")).join("../packages/Cargo.lock"))
 }
 
+/// Tools of other languages that tests get from PyPI, once.
+pub(crate) fn tools() -> PathBuf {
+    let path = binaries().join("../tools");
+    std::fs::create_dir_all(&path).unwrap();
+    path.canonicalize().unwrap()
+}
+
 /// Compiled code that nodes of tests share. Only time is saved: a node works as well without.
 pub(crate) fn shared_cache() -> PathBuf {
     let path = binaries().join("../test-cache");

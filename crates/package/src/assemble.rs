@@ -8,10 +8,14 @@ use crate::componentize::{ComponentizeError, componentize};
 use crate::error::{ManifestError, MetadataError, PackageError};
 use crate::manifest::{self, Manifest};
 use crate::metadata::{self, Metadata};
+use crate::name;
 use crate::pack::{PackError, Tree};
 use crate::package::{API_FILE_NAME, Package};
 use crate::scripts::{self, Scripts};
 use crate::wasm::WasmKind;
+
+/// Where a package has its user interface.
+const UI_FOLDER: &str = "ui";
 
 /// Why a package cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -72,56 +76,117 @@ impl Assembled {
     }
 }
 
-/// Puts together the zip of the package in `package_dir`, without writing anything.
-///
-/// The zip holds everything in `pkg/`, `metadata.json`, the folder `api/` as `api.zip`, and a component for every
-/// process and script. The component `x-y.wasm` is made of the module `x_y.wasm` in `modules_dir`; where there is no
-/// such module, a component must be in `pkg/` already (from a compiler that makes components).
+/// Puts together the zip of the package in `package_dir`, without writing anything: [`Ingredients::gather`], then
+/// [`Ingredients::assemble`].
 pub fn assemble(package_dir: &Path, modules_dir: &Path) -> Result<Assembled, AssembleError> {
-    let metadata_bytes = read(&package_dir.join(metadata::FILE_NAME))?;
-    let package = Metadata::parse(&metadata_bytes)?.package_id()?;
-    let manifest_bytes = read(&package_dir.join("pkg").join(manifest::FILE_NAME))?;
-    let manifest = Manifest::parse(&manifest_bytes)?;
-
-    let mut tree = Tree::default();
-    tree.add_dir(&package_dir.join("pkg"))?;
-    if let Some(api) = pack_api(package_dir, &metadata_bytes)? {
-        tree.add_file(API_FILE_NAME, api)?;
-    }
-    tree.add_file(metadata::FILE_NAME, metadata_bytes)?;
-
-    let scripts = tree.file(scripts::FILE_NAME).map(Scripts::parse).transpose()?.unwrap_or_default();
-    let processes = manifest.entries().iter().map(|entry| entry.wasm_name());
-    for wasm in processes.chain(scripts.iter().map(|(wasm, _)| wasm)) {
-        add_component(&mut tree, wasm, modules_dir)?;
-    }
-    let zip = tree.to_zip()?;
-    let contents = Package::check(&zip)?;
-    Ok(Assembled { package, zip, contents })
+    Ingredients::gather(package_dir, &[modules_dir], None)?.assemble()
 }
 
-fn add_component(tree: &mut Tree, wasm: &str, modules_dir: &Path) -> Result<(), AssembleError> {
-    // Compilers name a library after its crate, with underscores; package files have hyphens. Folders do not count.
-    let file = wasm.rsplit('/').next().unwrap_or(wasm);
-    let module = modules_dir.join(file.replace('-', "_"));
-    let bytes = match std::fs::read(&module) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return match tree.file(wasm) {
-                Some(_) => Ok(()),
-                None => Err(AssembleError::NoModule { wasm: wasm.to_owned(), module }),
-            };
+/// Everything that a package is made of, read.
+#[derive(Clone, Debug)]
+pub struct Ingredients {
+    package: PackageId,
+    manifest: Manifest,
+    /// All but what is made of `modules`.
+    tree: Tree,
+    modules: Vec<Module>,
+}
+
+/// A compiled process or script.
+#[derive(Clone, Debug)]
+struct Module {
+    /// Its name in the package.
+    wasm: String,
+    /// Where it was found.
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Ingredients {
+    /// Reads everything in `pkg/`, `metadata.json`, the folder `api/` as `api.zip`, a module or component for every process
+    /// and script, and what is in the folder `ui`, if one is given, as the package's `ui/`.
+    ///
+    /// The component `x-y.wasm` is made of `x_y.wasm` in the first of `modules_dirs` that has it; where there is no such
+    /// module, a component must be in `pkg/` already (from a compiler that makes components).
+    pub fn gather(package_dir: &Path, modules_dirs: &[&Path], ui: Option<&Path>) -> Result<Self, AssembleError> {
+        let metadata_bytes = read(&package_dir.join(metadata::FILE_NAME))?;
+        let package = Metadata::parse(&metadata_bytes)?.package_id()?;
+        let manifest_bytes = read(&package_dir.join("pkg").join(manifest::FILE_NAME))?;
+        let manifest = Manifest::parse(&manifest_bytes)?;
+
+        let mut tree = Tree::default();
+        tree.add_dir(&package_dir.join("pkg"))?;
+        if let Some(ui) = ui {
+            tree.add_dir_at(ui, UI_FOLDER)?;
         }
-        Err(source) => return Err(AssembleError::Read { path: module, source }),
-    };
-    let component = match WasmKind::of(&bytes) {
-        WasmKind::Component => bytes,
-        _ => componentize(&bytes).map_err(|source| AssembleError::Componentize { module, source })?,
-    };
-    Ok(tree.add_file(wasm, component)?)
+        if let Some(api) = pack_api(package_dir, &metadata_bytes)? {
+            tree.add_file(API_FILE_NAME, api)?;
+        }
+        tree.add_file(metadata::FILE_NAME, metadata_bytes)?;
+
+        let scripts = tree.file(scripts::FILE_NAME).map(Scripts::parse).transpose()?.unwrap_or_default();
+        let processes = manifest.entries().iter().map(|entry| entry.wasm_name());
+        let mut modules: Vec<Module> = Vec::new();
+        for wasm in processes.chain(scripts.iter().map(|(wasm, _)| wasm)) {
+            if modules.iter().all(|module| module.wasm != wasm) {
+                modules.extend(find_module(&tree, wasm, modules_dirs)?);
+            }
+        }
+        Ok(Self { package, manifest, tree, modules })
+    }
+
+    /// Whose they are.
+    pub fn package(&self) -> &PackageId {
+        &self.package
+    }
+
+    /// The processes of the package.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Names and contents of all of it, in a fixed order: what the zip depends on, apart from this program.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let modules = self.modules.iter().map(|module| (module.wasm.as_str(), module.bytes.as_slice()));
+        self.tree.files().chain(modules)
+    }
+
+    /// Makes the zip. A module becomes a component first.
+    pub fn assemble(self) -> Result<Assembled, AssembleError> {
+        let Self { package, mut tree, modules, .. } = self;
+        for Module { wasm, path, bytes } in modules {
+            let component = match WasmKind::of(&bytes) {
+                WasmKind::Component => bytes,
+                _ => componentize(&bytes).map_err(|source| AssembleError::Componentize { module: path, source })?,
+            };
+            tree.add_file(&wasm, component)?;
+        }
+        let zip = tree.to_zip()?;
+        let contents = Package::check(&zip)?;
+        Ok(Assembled { package, zip, contents })
+    }
 }
 
-/// `api.zip`: the interfaces, and the metadata that says whose they are.
+/// `None` when `pkg/` has a component already.
+fn find_module(tree: &Tree, wasm: &str, modules_dirs: &[&Path]) -> Result<Option<Module>, AssembleError> {
+    // Compilers name a library after its crate, with underscores; package files have hyphens. Folders do not count.
+    let file = wasm.rsplit('/').next().unwrap_or(wasm).replace('-', "_");
+    for dir in modules_dirs {
+        let path = dir.join(&file);
+        match std::fs::read(&path) {
+            Ok(bytes) => return Ok(Some(Module { wasm: wasm.to_owned(), path, bytes })),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(AssembleError::Read { path, source }),
+        }
+    }
+    if tree.file(wasm).is_some() {
+        return Ok(None);
+    }
+    let module = modules_dirs.last().map_or_else(|| PathBuf::from(&file), |dir| dir.join(&file));
+    Err(AssembleError::NoModule { wasm: wasm.to_owned(), module })
+}
+
+/// `api.zip`: the interfaces, the metadata that says whose they are, and what that names in `api_includes`.
 fn pack_api(package_dir: &Path, metadata: &[u8]) -> Result<Option<Vec<u8>>, AssembleError> {
     let dir = package_dir.join("api");
     if !dir.is_dir() {
@@ -129,8 +194,28 @@ fn pack_api(package_dir: &Path, metadata: &[u8]) -> Result<Option<Vec<u8>>, Asse
     }
     let mut tree = Tree::default();
     tree.add_dir(&dir)?;
+    for name in api_includes(metadata) {
+        // Named before it is read: what lies outside of the package stays there.
+        name::check(&name).map_err(|problem| PackError::Name { name: name.clone(), problem })?;
+        tree.add_file(&name, read(&package_dir.join(&name))?)?;
+    }
     tree.add_file(metadata::FILE_NAME, metadata.to_vec())?;
     Ok(Some(tree.to_zip()?))
+}
+
+/// Files of the package that belong to its interface besides those in `api/`.
+fn api_includes(metadata: &[u8]) -> Vec<String> {
+    #[derive(Default, serde::Deserialize)]
+    struct Properties {
+        #[serde(default)]
+        api_includes: Vec<String>,
+    }
+    #[derive(serde::Deserialize)]
+    struct File {
+        #[serde(default)]
+        properties: Properties,
+    }
+    serde_json::from_slice::<File>(metadata).map(|file| file.properties.api_includes).unwrap_or_default()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, AssembleError> {

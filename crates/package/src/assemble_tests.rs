@@ -79,3 +79,41 @@ fn metadata_that_names_no_package_is_refused() {
     source.write("metadata.json", br#"{"properties":{"package_name":"My App","publisher":"alice.os"}}"#);
     assert!(matches!(source.assemble(), Err(AssembleError::Metadata(_))));
 }
+
+#[test]
+fn files_that_the_metadata_names_belong_to_the_api_and_none_from_outside_does() {
+    let source = Source::new();
+    source.write("pkg/my-app.wasm", COMPONENT);
+    let with = |names: &str| {
+        let properties = format!(r#"{{"package_name":"my-app","publisher":"alice.os","api_includes":{names}}}"#);
+        source.write("metadata.json", format!(r#"{{"properties":{properties}}}"#).as_bytes());
+        source.assemble()
+    };
+    source.write("docs/use.md", b"how");
+    let zip = with(r#"["docs/use.md"]"#).unwrap().zip;
+    let api = Archive::open(&zip, &ArchiveLimits::default()).unwrap().read("api.zip").unwrap();
+    assert!(Archive::open(&api, &ArchiveLimits::default()).unwrap().has_file("docs/use.md"));
+    assert!(matches!(with(r#"["../other/secret"]"#), Err(AssembleError::Pack(PackError::Name { .. }))));
+    assert!(matches!(with(r#"["missing"]"#), Err(AssembleError::Read { .. })));
+}
+
+#[test]
+fn a_user_interface_that_was_built_elsewhere_is_the_packages() {
+    let source = Source::new();
+    source.write("pkg/my-app.wasm", COMPONENT);
+    source.write("ui/dist/assets/a.js", b"1");
+    let ingredients = Ingredients::gather(source.dir.path(), &[], Some(&source.dir.path().join("ui/dist"))).unwrap();
+    let parts: Vec<_> = ingredients.parts().map(|(name, _)| name.to_owned()).collect();
+    assert!(parts.contains(&"ui/assets/a.js".to_owned()) && parts.contains(&"ui/index.html".to_owned()), "{parts:?}");
+}
+
+#[test]
+fn the_first_folder_that_has_a_module_gives_it() {
+    let source = Source::new();
+    source.write("one/my_app.wasm", COMPONENT);
+    source.write("two/my_app.wasm", b"something else");
+    let folders = ["none", "one", "two"].map(|name| source.dir.path().join(name));
+    let folders: Vec<_> = folders.iter().map(PathBuf::as_path).collect();
+    let assembled = Ingredients::gather(source.dir.path(), &folders, None).unwrap().assemble().unwrap();
+    assert_eq!(assembled.contents.component("my-app.wasm"), Some(COMPONENT));
+}

@@ -29,6 +29,8 @@ pub mod componentize;
 pub mod describe;
 mod end_record;
 pub mod error;
+#[cfg(feature = "componentize")]
+pub mod export;
 mod fields;
 pub mod manifest;
 pub mod metadata;
@@ -48,11 +50,13 @@ mod test_zip;
 
 pub use archive::{Archive, ArchiveLimits, Entry, EntryKind};
 #[cfg(feature = "componentize")]
-pub use assemble::{AssembleError, Assembled, assemble};
+pub use assemble::{AssembleError, Assembled, Ingredients, assemble};
 pub use capability::CapabilityEntry;
 #[cfg(feature = "componentize")]
 pub use componentize::{ComponentizeError, componentize};
 pub use error::{ArchiveError, ManifestError, MetadataError, PackageError, SignatureError};
+#[cfg(feature = "componentize")]
+pub use export::{RenameError, rename_export};
 pub use manifest::{Manifest, ManifestEntry};
 pub use metadata::{Metadata, Properties, package_id_from_file_name};
 pub use name::NameProblem;

@@ -82,7 +82,17 @@ enum Node {
 impl Tree {
     /// Adds everything in a folder of the file system, at the root.
     pub fn add_dir(&mut self, dir: &Path) -> Result<(), PackError> {
-        let mut folders = vec![(dir.to_owned(), String::new())];
+        self.add_dir_below(dir, String::new())
+    }
+
+    /// Adds everything in a folder of the file system, in the folder `name`.
+    pub fn add_dir_at(&mut self, dir: &Path, name: &str) -> Result<(), PackError> {
+        self.add_folder(name)?;
+        self.add_dir_below(dir, format!("{name}/"))
+    }
+
+    fn add_dir_below(&mut self, dir: &Path, prefix: String) -> Result<(), PackError> {
+        let mut folders = vec![(dir.to_owned(), prefix)];
         while let Some((folder, prefix)) = folders.pop() {
             let read_error = |source| PackError::Read { path: folder.clone(), source };
             for item in std::fs::read_dir(&folder).map_err(read_error)? {
@@ -137,6 +147,14 @@ impl Tree {
             Some(Node::File(contents)) => Some(contents),
             Some(Node::Folder) | None => None,
         }
+    }
+
+    /// Names and contents of all files, by name.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.nodes.iter().filter_map(|(name, node)| match node {
+            Node::File(contents) => Some((name.as_str(), contents.as_slice())),
+            Node::Folder => None,
+        })
     }
 
     /// Writes the zip.

@@ -12,6 +12,8 @@ use crate::request::Request;
 
 /// How long a call may take. Compiling a large component is the slow one.
 const TIMEOUT_S: u64 = 60;
+/// What comes with a component waits for it to be compiled: that of a whole interpreter takes ten seconds on an idle machine.
+const COMPILE_TIMEOUT_S: u64 = 600;
 
 /// Version of the guest interface, `process-v1`.
 const WIT_VERSION: u32 = 1;
@@ -172,10 +174,11 @@ fn ask(tried: &str, command: &KernelCommand, blob: Option<Vec<u8>>) -> Result<Ke
     let mut request = Request::to_module("kernel")
         .json(command)
         .map_err(|error| CallError::Malformed { tried: tried.to_owned(), error: error.to_string() })?;
+    let timeout_s = if blob.is_some() { COMPILE_TIMEOUT_S } else { TIMEOUT_S };
     if let Some(bytes) = blob {
         request = request.blob(LazyLoadBlob { mime: None, bytes });
     }
-    let (response, answer) = call(request, tried, TIMEOUT_S)?;
+    let (response, answer) = call(request, tried, timeout_s)?;
     match refusal(&response, &answer) {
         Some(source) => Err(CallError::Refused { tried: tried.to_owned(), source }),
         None => Ok(response),

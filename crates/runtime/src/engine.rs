@@ -14,10 +14,11 @@ pub const TICK: Duration = Duration::from_millis(10);
 
 /// Addresses set aside for a guest's memory. It may grow beyond: it is moved then.
 const MEMORY_RESERVATION_BYTES: u64 = 64 << 20;
-/// Stack of a guest together with the host functions it calls.
-const ASYNC_STACK_BYTES: usize = 256 << 10;
-/// The part of it that the guest itself may use.
-pub(crate) const WASM_STACK_BYTES: usize = 128 << 10;
+/// Stack of a guest together with the host functions it calls. Memory is taken only for what was used of it.
+const ASYNC_STACK_BYTES: usize = 768 << 10;
+/// The part of it that the guest itself may use. An interpreter's calls are the guest's calls: Python stops its programs at a
+/// depth of 1,000, and freeing what they were doing there takes more than 128 KiB.
+pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 
 /// Bounds of guests, and where compiled code is kept. In `wharf.toml` the bounds are the table `[runtime]`, and
 /// `[packages."<package>:<publisher>".runtime]` has others for the guests of one package.

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use wharf_types::NodeName;
 
-use crate::authoring::template::Template;
+use crate::authoring::template::{Language, Template};
 
 pub(crate) const NEW_EXAMPLES: &str = "\
 Examples:
   wharf new hello                                    a process that does nothing yet
   wharf new my-counter --template counter            a page that counts
   wharf new my-chat --template chat --publisher ann.os
+  wharf new my-counter --lang python --template counter
 
 The package is named after its folder. Then: cd hello, wharf build, wharf install . --yes";
 
@@ -25,6 +26,10 @@ pub(crate) struct New {
     /// What it does
     #[arg(short, long, value_enum, default_value_t = Template::Blank)]
     pub(crate) template: Template,
+
+    /// What it is written in
+    #[arg(short, long, value_enum, default_value_t = Language::Rust)]
+    pub(crate) lang: Language,
 
     /// Who publishes it
     #[arg(long, value_name = "NODE", default_value = "local.os")]
@@ -42,8 +47,15 @@ Examples:
   wharf build ./hello --json | jq -r .zip
   wharf build && wharf install . --yes
 
-Builds the processes written in Rust, makes components of them, and packs all of it. The same contents give the same zip. \
-Components that are in `pkg/` already are taken as they are.";
+Builds the processes, makes components of them, builds `ui/` if it has a package.json, and packs all of it. What did not \
+change is not built again. The same contents give the same zip, apart from what is written in JavaScript and Python: their tools \
+run the code to make a component of it, which never comes out the same twice. Components that are in `pkg/` already are taken as \
+they are.
+
+A folder is code by what is in it: Cargo.toml (Rust), package.json (JavaScript, by npm's componentize-qjs), pyproject.toml \
+(Python, by PyPI's componentize-py), or src/*.c (C, by zig or clang). A package may have several, each in a folder of its own.
+
+With WHARF_TOOLS=DIR, packages share the tools that come from PyPI; else each has its own in `target/`.";
 
 /// Arguments of `wharf build`.
 #[derive(Debug, ClapArgs)]

@@ -6,9 +6,22 @@
 //!   pkg/manifest.json    its processes and what they ask for
 //!   pkg/…                whatever else goes into the zip as it is
 //!   api/*.wit            its interfaces, if it has any
-//!   Cargo.toml, src/     its process, in Rust; with several, a folder or a workspace member for each
+//!   <code>               its process; with several, a folder for each, or a workspace of cargo
+//!   ui/package.json      its user interface, if that has to be built
 //!   target/              what was built, with the zip
 //! ```
+//!
+//! Code is what one of these files says: `Cargo.toml` (Rust), `package.json` (JavaScript), `pyproject.toml` (Python), or else
+//! `src/*.c` (C).
 
-pub(crate) mod rust;
+mod c;
+pub(crate) mod code;
+pub(crate) mod inputs;
+mod javascript;
+mod progress;
+mod python;
+mod rust;
 pub(crate) mod template;
+mod tool;
+pub(crate) mod ui;
+mod wit;

@@ -5,16 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::authoring::code::NOT_CODE;
+use crate::authoring::wit::{self, Reader};
 use crate::errors::{CliError, CliResult};
 
 /// What processes are compiled for.
 const TARGET: &str = "wasm32-wasip1";
-
-/// The interface of processes, for those that generate their own bindings.
-const INTERFACE: &str = include_str!("../../../../wit/kinode.wit");
-
-/// Folders of a package that hold no processes.
-const NOT_CODE: [&str; 5] = ["api", "pkg", "target", "test", "ui"];
 
 /// The Rust code of a package.
 #[derive(Debug)]
@@ -59,7 +55,7 @@ impl RustCode {
     pub(crate) fn build(&self, package: &Path) -> CliResult<()> {
         check_tools()?;
         for root in &self.roots {
-            put_interfaces(package, root)?;
+            wit::put_into(&root.join("target").join("wit"), package, Reader::Any)?;
             let mut cargo = Command::new("cargo");
             cargo.args(["build", "--release", "--target", TARGET, "--target-dir"]).arg(&self.target);
             // Cargo's own output is no result of ours.
@@ -91,34 +87,6 @@ fn check_tools() -> CliResult<()> {
     }
     Err(CliError::bad_input(format_args!("the Rust compiler here cannot build for {TARGET}"))
         .hint(format_args!("rustup target add {TARGET}")))
-}
-
-/// Puts the interfaces where `wit_bindgen::generate!({ path: "target/wit", … })` looks for them.
-fn put_interfaces(package: &Path, root: &Path) -> CliResult<()> {
-    let folder = root.join("target").join("wit");
-    fs::create_dir_all(&folder).map_err(|error| CliError::file("make the folder", &folder, &error))?;
-    put(&folder.join("kinode.wit"), INTERFACE.as_bytes())?;
-    let api = package.join("api");
-    if !api.is_dir() {
-        return Ok(());
-    }
-    let failed = |error| CliError::file("read the folder", &api, &error);
-    for entry in fs::read_dir(&api).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if let (Some(name), Some("wit")) = (path.file_name(), path.extension().and_then(|end| end.to_str())) {
-            let bytes = fs::read(&path).map_err(|error| CliError::file("read", &path, &error))?;
-            put(&folder.join(name), &bytes)?;
-        }
-    }
-    Ok(())
-}
-
-/// Writes a file unless it is as it should be: cargo would build anew what depends on it.
-fn put(path: &Path, bytes: &[u8]) -> CliResult<()> {
-    if fs::read(path).is_ok_and(|there| there == bytes) {
-        return Ok(());
-    }
-    fs::write(path, bytes).map_err(|error| CliError::file("write", path, &error))
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! Packages to begin with. All but the blank one are the node's own examples, so that they are built and tested with it.
+//! Packages to begin with, named after their folder.
+
+mod files;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use wharf_types::{NodeName, PackageId};
 
+use self::files::File;
 use crate::errors::{CliError, CliResult};
 
 /// What a new package does.
@@ -17,12 +20,9 @@ pub(crate) enum Template {
     Echo,
     /// A page that counts, and a small API
     Counter,
-    /// Rooms to talk in, over WebSockets
+    /// Rooms to talk in, over WebSockets (Rust)
     Chat,
 }
-
-/// A file of a template, where it goes and what is in it.
-type File = (&'static str, &'static str);
 
 impl Template {
     /// The name that the template's own files use.
@@ -35,15 +35,7 @@ impl Template {
         }
     }
 
-    fn manifest(self) -> &'static str {
-        match self {
-            Self::Blank => include_str!("../../templates/blank/manifest.json"),
-            Self::Echo => include_str!("../../../../packages/echo/pkg/manifest.json"),
-            Self::Counter => include_str!("../../../../packages/counter/pkg/manifest.json"),
-            Self::Chat => include_str!("../../../../packages/chat/pkg/manifest.json"),
-        }
-    }
-
+    /// For `wharf test`, whatever it is written in.
     fn test(self) -> &'static str {
         match self {
             Self::Blank => include_str!("../../templates/tests/blank.toml"),
@@ -52,23 +44,19 @@ impl Template {
             Self::Chat => include_str!("../../templates/tests/chat.toml"),
         }
     }
+}
 
-    fn code(self) -> &'static [File] {
-        match self {
-            Self::Blank => &[("src/lib.rs", include_str!("../../templates/blank/lib.rs"))],
-            Self::Echo => &[("src/lib.rs", include_str!("../../../../packages/echo/src/lib.rs"))],
-            Self::Counter => &[
-                ("src/lib.rs", include_str!("../../../../packages/counter/src/lib.rs")),
-                ("src/page.rs", include_str!("../../../../packages/counter/src/page.rs")),
-                ("src/page.html", include_str!("../../../../packages/counter/src/page.html")),
-            ],
-            Self::Chat => &[
-                ("src/lib.rs", include_str!("../../../../packages/chat/src/lib.rs")),
-                ("src/talk.rs", include_str!("../../../../packages/chat/src/talk.rs")),
-                ("src/page.html", include_str!("../../../../packages/chat/src/page.html")),
-            ],
-        }
-    }
+/// What a new package is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// Rust, with cargo
+    Rust,
+    /// JavaScript, with npm
+    Js,
+    /// Python, with pip
+    Python,
+    /// C, with zig
+    C,
 }
 
 /// A package to be.
@@ -78,7 +66,9 @@ pub(crate) struct NewPackage {
     pub(crate) id: PackageId,
     /// What it does.
     pub(crate) template: Template,
-    /// Where the guest library is; `None` for the published one.
+    /// What it is written in.
+    pub(crate) language: Language,
+    /// Where the guest library for Rust is; `None` for the published one.
     pub(crate) library: Option<PathBuf>,
 }
 
@@ -88,11 +78,12 @@ impl NewPackage {
         folder: &Path,
         publisher: &NodeName,
         template: Template,
+        language: Language,
         library: Option<PathBuf>,
     ) -> CliResult<Self> {
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         match PackageId::new(name, publisher.as_str()) {
-            Ok(id) if id.is_creatable() => Ok(Self { id, template, library }),
+            Ok(id) if id.is_creatable() => Ok(Self { id, template, language, library }),
             _ => Err(CliError::bad_input(format_args!("a package cannot be named {name:?}"))
                 .hint("choose a folder with a name of lower-case letters, digits and hyphens")),
         }
@@ -105,8 +96,9 @@ impl NewPackage {
             return Err(CliError::bad_input(format_args!("{} is not empty", folder.display()))
                 .hint("a new package gets a folder of its own"));
         }
+        let files = self.files()?;
         let mut written = Vec::new();
-        for (name, text) in self.files() {
+        for (name, text) in files {
             let path = folder.join(name);
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).map_err(|error| CliError::file("make the folder", parent, &error))?;
@@ -117,35 +109,36 @@ impl NewPackage {
         Ok(written)
     }
 
-    fn files(&self) -> Vec<(&'static str, String)> {
+    fn files(&self) -> CliResult<Vec<File>> {
         let (old, new) = (self.template.name(), &self.id.package_name);
-        let manifest = self.template.manifest();
-        let manifest = manifest
+        let Some(code) = files::code(self.language, self.template) else {
+            return Err(CliError::bad_input(format_args!("the template {old} is there in Rust only"))
+                .hint("in every language there are blank, echo and counter"));
+        };
+        let manifest = files::manifest(self.template)
             .replace(&format!("\"{old}\""), &format!("\"{new}\""))
             .replace(&format!("/{old}.wasm"), &format!("/{new}.wasm"));
-        let mut files = vec![
-            ("Cargo.toml", self.cargo_toml()),
-            ("metadata.json", self.fill(include_str!("../../templates/metadata.json"))),
-            ("README.md", self.fill(include_str!("../../templates/README.md"))),
-            (".gitignore", "/target\n".to_owned()),
+        let mut all = vec![
+            ("metadata.json", self.fill(files::METADATA)),
+            ("README.md", self.fill(files::README)),
+            (".gitignore", files::IGNORED.to_owned()),
             ("pkg/manifest.json", manifest),
             ("test/basic.toml", self.fill(self.template.test())),
         ];
-        files.extend(self.template.code().iter().map(|(name, text)| (*name, (*text).to_owned())));
-        files
+        all.extend(files::project(self.language).iter().map(|(name, text)| (*name, self.fill(text))));
+        all.extend(code);
+        Ok(all)
     }
 
-    fn cargo_toml(&self) -> String {
+    fn fill(&self, text: &str) -> String {
         let library = match &self.library {
             // As TOML writes text: with the escapes of JSON.
             Some(path) => format!("{{ path = {:?} }}", path.display().to_string()),
             None => format!("{:?}", env!("CARGO_PKG_VERSION")),
         };
-        self.fill(include_str!("../../templates/Cargo.toml.in")).replace("{{library}}", &library)
-    }
-
-    fn fill(&self, text: &str) -> String {
-        text.replace("{{name}}", &self.id.package_name).replace("{{publisher}}", &self.id.publisher_node)
+        text.replace("{{name}}", &self.id.package_name)
+            .replace("{{publisher}}", &self.id.publisher_node)
+            .replace("{{library}}", &library)
     }
 }
 
@@ -156,23 +149,36 @@ mod tests {
 
     use super::*;
 
+    fn every() -> Vec<(Template, Language, &'static str)> {
+        let mut all: Vec<_> = Template::value_variants().iter().map(|&it| (it, Language::Rust, "src/lib.rs")).collect();
+        for template in [Template::Blank, Template::Echo, Template::Counter] {
+            all.push((template, Language::Js, "src/main.js"));
+            all.push((template, Language::Python, "src/app.py"));
+            all.push((template, Language::C, "src/main.c"));
+        }
+        all
+    }
+
     #[test]
     fn every_template_names_everything_after_the_package() {
-        for template in Template::value_variants() {
+        for (template, language, main) in every() {
             let dir = tempfile::tempdir().unwrap();
             let folder = dir.path().join("my-app");
             let publisher = "ann.os".parse().unwrap();
-            let package = NewPackage::named_after(&folder, &publisher, *template, None).unwrap();
+            let package = NewPackage::named_after(&folder, &publisher, template, language, None).unwrap();
             let written = package.write(&folder).unwrap();
-            assert!(written.contains(&folder.join("src/lib.rs")));
+            assert!(written.contains(&folder.join(main)), "{written:?}");
             let manifest = Manifest::parse(&fs::read(folder.join("pkg/manifest.json")).unwrap()).unwrap();
             let process = &manifest.entries()[0];
             assert_eq!(process.process_id(&package.id).unwrap().to_string(), "my-app:my-app:ann.os");
             assert_eq!(process.wasm_name(), "my-app.wasm");
             let metadata = Metadata::parse(&fs::read(folder.join("metadata.json")).unwrap()).unwrap();
             assert_eq!(metadata.package_id().unwrap(), package.id);
-            for path in written.iter().filter(|path| path.extension().is_none_or(|end| end != "html")) {
-                assert!(!fs::read_to_string(path).unwrap().contains("{{name}}"), "{}", path.display());
+            let is_page = |path: &Path| path.file_stem().is_some_and(|stem| stem == "page");
+            let filled =
+                |path: &&PathBuf| !is_page(path) && !path.ends_with("src/main.js") && !path.ends_with("src/app.py");
+            for path in written.iter().filter(filled) {
+                assert!(!fs::read_to_string(path).unwrap().contains("{{"), "{}", path.display());
             }
             assert!(package.write(&folder).is_err(), "nothing is written over");
         }
@@ -182,7 +188,10 @@ mod tests {
     fn a_name_that_no_package_may_have_is_refused() {
         let publisher = "ann.os".parse().unwrap();
         for folder in ["/tmp/My App", "/", "a:b"] {
-            assert!(NewPackage::named_after(Path::new(folder), &publisher, Template::Blank, None).is_err(), "{folder}");
+            assert!(
+                NewPackage::named_after(Path::new(folder), &publisher, Template::Blank, Language::Rust, None).is_err(),
+                "{folder}"
+            );
         }
     }
 }

@@ -4,10 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use wharf_package::{AssembleError, Assembled, assemble};
+use wharf_package::{AssembleError, Ingredients};
+use wharf_types::PackageId;
 
 use crate::args::Build;
-use crate::authoring::rust::RustCode;
+use crate::authoring::code::Code;
+use crate::authoring::inputs::{Inputs, Stamp};
+use crate::authoring::ui;
 use crate::errors::{CliError, CliResult};
 use crate::output::{Format, Output, note};
 use crate::text;
@@ -22,40 +25,63 @@ pub(crate) fn run(args: &Build, output: &mut Output) -> CliResult<()> {
         ))
         .hint("`wharf new DIR` begins one"));
     }
-    let code = RustCode::find(&folder)?;
-    if code.is_there() {
-        code.build(&folder)?;
-    }
-    let assembled = assemble(&folder, &code.modules()).map_err(|error| refused(&folder, &error))?;
-    let zip = args.out.clone().unwrap_or_else(|| zip_of(&folder, &assembled));
-    write(&zip, &assembled.zip)?;
-    let processes = assembled.contents.manifest().entries().len();
+    let code = Code::find(&folder)?;
+    code.build()?;
+    let ui = ui::build(&folder)?;
+    let modules = code.modules();
+    let modules: Vec<_> = modules.iter().map(PathBuf::as_path).collect();
+    let ingredients =
+        Ingredients::gather(&folder, &modules, ui.as_deref()).map_err(|error| refused(&folder, &error))?;
+    let (package, processes) = (ingredients.package().clone(), ingredients.manifest().entries().len());
+    let zip = args.out.clone().unwrap_or_else(|| zip_of(&folder, &package));
+    let bytes = packed(&folder, ingredients, &zip)?;
     match output.format() {
         Format::Json => output.json(&json!({
-            "package": assembled.package, "zip": zip, "bytes": assembled.zip.len(), "processes": processes,
+            "package": package, "zip": zip, "bytes": bytes, "processes": processes,
         })),
         Format::Text => {
-            let size = text::bytes(assembled.zip.len());
+            let size = text::bytes(bytes);
             let processes = if processes == 1 { "1 process".to_owned() } else { format!("{processes} processes") };
-            output.line(&format!("built {}: {processes}, {size}, {}", assembled.package, zip.display()))?;
+            output.line(&format!("built {package}: {processes}, {size}, {}", zip.display()))?;
             note(&format!("next: wharf install {}", zip.display()));
             Ok(())
         }
     }
 }
 
+/// Writes the zip, unless the one that is there was made of the same. Its size.
+fn packed(folder: &Path, ingredients: Ingredients, zip: &Path) -> CliResult<usize> {
+    let mut inputs = Inputs::of("zip");
+    ingredients.parts().for_each(|(name, bytes)| inputs.add(name, bytes));
+    let inputs = inputs.finish();
+    let stamp = Stamp::at(folder.join("target").join("zip.stamp"));
+    // What was made, too: a zip that somebody touched is made again.
+    let of = |bytes: &[u8]| {
+        let mut both = Inputs::of(&inputs);
+        both.add("zip", bytes);
+        both.finish()
+    };
+    if let Some(there) = stamp.read().and_then(|stamp| fs::read(zip).ok().filter(|there| of(there) == stamp)) {
+        return Ok(there.len());
+    }
+    let assembled = ingredients.assemble().map_err(|error| refused(folder, &error))?;
+    write(zip, &assembled.zip)?;
+    stamp.write(&of(&assembled.zip))?;
+    Ok(assembled.zip.len())
+}
+
 /// Where the zip of a package's folder is.
-pub(crate) fn zip_of(folder: &Path, assembled: &Assembled) -> PathBuf {
-    folder.join("target").join(assembled.file_name())
+pub(crate) fn zip_of(folder: &Path, package: &PackageId) -> PathBuf {
+    folder.join("target").join(format!("{package}.zip"))
 }
 
 fn refused(folder: &Path, error: &AssembleError) -> CliError {
     let failed = CliError::bad_input(format_args!("cannot build {}: {error}", folder.display()));
     match error {
         AssembleError::NoModule { wasm, .. } => failed.hint(format_args!(
-            "the manifest's `process_wasm_path` names a crate of the package: for `/{wasm}` a crate `{}` with crate-type \
-             `cdylib`",
-            wasm.trim_end_matches(".wasm")
+            "the manifest's `process_wasm_path` names what the package builds: for `/{wasm}` a crate `{name}` with crate-type \
+             `cdylib`, or a folder with C, or with a package.json or pyproject.toml, that is called `{name}`",
+            name = wasm.trim_end_matches(".wasm")
         )),
         _ => failed,
     }

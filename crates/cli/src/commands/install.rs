@@ -15,7 +15,7 @@ use crate::source::{self, Source};
 use crate::text;
 
 /// How long a change of packages may take: every component is compiled.
-pub(crate) const CHANGE_WAIT_S: u64 = 180;
+pub(crate) const CHANGE_WAIT_S: u64 = 900;
 
 /// Installs the package that was named.
 pub(crate) fn run(args: &Install, home: &Home, output: &mut Output) -> CliResult<()> {

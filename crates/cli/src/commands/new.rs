@@ -13,7 +13,7 @@ use crate::output::{Format, Output, note};
 pub(crate) fn run(args: &New, output: &mut Output) -> CliResult<()> {
     let library = library(args.library.as_deref())?;
     let folder = std::path::absolute(&args.folder).map_err(|error| CliError::file("find", &args.folder, &error))?;
-    let package = NewPackage::named_after(&folder, &args.publisher, args.template, library)?;
+    let package = NewPackage::named_after(&folder, &args.publisher, args.template, args.lang, library)?;
     let written = package.write(&folder)?;
     match output.format() {
         Format::Json => output.json(&json!({ "package": package.id, "folder": folder, "files": written })),
