@@ -9,31 +9,40 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use wharf_tests::{Node, paths};
 
-/// The next thing that the service manager is told.
-fn told(socket: &UnixDatagram) -> String {
-    let mut buffer = [0; 1024];
-    let read = socket.recv(&mut buffer).expect("something is told in time");
-    String::from_utf8(buffer[..read].to_vec()).unwrap()
+/// What the service manager is told. It is read at once: few messages fit into such a socket, and more are lost.
+fn heard(socket: UnixDatagram) -> Receiver<String> {
+    let (hear, heard) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1024];
+        while let Ok(read) = socket.recv(&mut buffer) {
+            if hear.send(String::from_utf8(buffer[..read].to_vec()).unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    heard
 }
 
-fn told_all_of_a_life(socket: &UnixDatagram, name: &str) {
-    socket.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+fn told_all_of_a_life(socket: UnixDatagram, name: &str) {
+    let heard = heard(socket);
+    let told = || heard.recv_timeout(Duration::from_secs(120)).expect("something is told in time");
     // `$$` is the daemon's own number, because the shell becomes the daemon.
     let line = format!("export NOTIFY_SOCKET='{name}' WATCHDOG_USEC=100000 WATCHDOG_PID=$$; exec \"$@\"");
     let mut node = Node::builder().shell(&line).start();
-    let ready = told(socket);
+    let ready = told();
     assert!(ready.starts_with("READY=1\n") && ready.contains(&format!("STATUS=serving at {}", node.url())), "{ready}");
     for _ in 0..3 {
-        assert_eq!(told(socket), "WATCHDOG=1\n");
+        assert_eq!(told(), "WATCHDOG=1\n");
     }
     node.stop();
-    let stopping = std::iter::repeat_with(|| told(socket)).find(|told| told != "WATCHDOG=1\n").unwrap();
+    let stopping = std::iter::repeat_with(told).find(|told| told != "WATCHDOG=1\n").unwrap();
     assert!(stopping.starts_with("STOPPING=1\n"), "{stopping}");
 }
 
@@ -41,14 +50,14 @@ fn told_all_of_a_life(socket: &UnixDatagram, name: &str) {
 fn the_service_manager_hears_that_the_node_serves_lives_and_stops() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
-    told_all_of_a_life(&UnixDatagram::bind(&path).unwrap(), path.to_str().unwrap());
+    told_all_of_a_life(UnixDatagram::bind(&path).unwrap(), path.to_str().unwrap());
 }
 
 #[test]
 fn the_service_manager_may_have_an_abstract_socket() {
     let name = format!("wharf-test-{}", std::process::id());
     let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-    told_all_of_a_life(&socket, &format!("@{name}"));
+    told_all_of_a_life(socket, &format!("@{name}"));
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn act(node: &Node, prober: &str, action: &Value) -> Value {
 
 #[test]
 fn a_stream_is_its_processs_alone_and_ends_with_it() {
-    let node = Node::builder().settings("").start();
+    let node = Node::builder().settings("[http_limits]\nanswer_wait = 600").start();
     node.install(&paths::test_package("prober:test.os"));
     let bind = json!({ "StreamBind": { "path": "/s", "authenticated": false, "local_only": false } });
     assert_eq!(act(&node, A, &bind), json!({ "Ok": null }));

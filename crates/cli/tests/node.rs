@@ -190,10 +190,11 @@ fn install_sends_the_zip_then_its_hash_and_tells_why_it_failed() {
     );
 
     let body = |message: &Value| serde_json::from_str::<Value>(message["body"].as_str().unwrap()).unwrap();
-    let [.., new, install] = node.seen().try_into().map(|seen: [Value; 3]| seen).unwrap();
-    assert_eq!(body(&new)["NewPackage"]["package_id"], json!({"package_name": "chat", "publisher_node": "alice.os"}));
+    let seen = node.seen();
+    let [.., new, install] = &seen[..] else { panic!("{seen:?}") };
+    assert_eq!(body(new)["NewPackage"]["package_id"], json!({"package_name": "chat", "publisher_node": "alice.os"}));
     assert!(new["data"].as_str().unwrap().starts_with("UEsDB"), "the blob is a zip");
-    let install = body(&install);
+    let install = body(install);
     assert_eq!(install["Install"]["metadata"]["properties"]["code_hashes"], json!([["0.1.0", "ab"]]));
     assert_eq!(install["Install"]["version_hash"].as_str().unwrap().len(), 64);
 }

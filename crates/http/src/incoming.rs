@@ -14,12 +14,17 @@ use crate::content::compressed;
 use crate::guest::{self, Answer};
 use crate::refusal::{refuse, show_id, try_later};
 use crate::routes::{Match, Serves};
-use crate::serve::Server;
+use crate::serve::{Connection, Server};
 use crate::socket::{self, Upgraded};
 use crate::stream::Pieces;
 
 /// Answers a request for a path that some process may have bound.
-pub(crate) async fn answer(server: &Server, arrival: &Arrival, mut request: Request<Incoming>) -> Response<AnswerBody> {
+pub(crate) async fn answer(
+    server: &Server,
+    connection: &Connection,
+    arrival: &Arrival,
+    mut request: Request<Incoming>,
+) -> Response<AnswerBody> {
     if let Upgraded::Answered(response) = socket::upgrade(server, arrival, &mut request).await {
         return response;
     }
@@ -37,7 +42,7 @@ pub(crate) async fn answer(server: &Server, arrival: &Arrival, mut request: Requ
             cached.response(&parts.method, &parts.headers)
         }
         Serves::Cached(_) | Serves::Process => ask(server, arrival, &parts, &found, body).await,
-        Serves::Stream => ask_in_pieces(server, arrival, &parts, &found, body).await,
+        Serves::Stream => ask_in_pieces(server, connection, arrival, (&parts, &found), body).await,
     }
 }
 
@@ -87,9 +92,9 @@ async fn ask(
 /// Asks a process that takes and gives bodies piece by piece.
 async fn ask_in_pieces(
     server: &Server,
+    connection: &Connection,
     arrival: &Arrival,
-    parts: &Parts,
-    found: &Match<'_>,
+    (parts, found): (&Parts, &Match<'_>),
     body: Incoming,
 ) -> Response<AnswerBody> {
     let Ok(place) = Arc::clone(&found.route.places).try_acquire_owned() else { return too_many(server, found) };
@@ -103,6 +108,8 @@ async fn ask_in_pieces(
     let blob = Some(Blob::new(None, Vec::new()));
     let (id, wait) = (server.handle.new_request(), settings.stream_answer_wait);
     let answer = tokio::select! {
+        // In this order: a process may answer and end.
+        biased;
         answer = server.handle.request_as(id, target, Content::body(message), blob, wait, SendAs::Module) => answer,
         () = listed.stream().idle(settings.answer_wait.duration()) => Err(CallError::Timeout),
         () = life.ended() => {
@@ -111,6 +118,7 @@ async fn ask_in_pieces(
     };
     let response = match answer.map(read_answer) {
         Ok(Ok((answer, _))) if answer.stream == Some(number) => {
+            server.streams.guard(&listed, connection.0.clone());
             let pieces = Pieces::begin(listed, settings.answer_wait.duration(), place);
             with_body(answer, pieces.map_or(AnswerBody::Empty, |pieces| AnswerBody::Pieces(Box::new(pieces))))
         }

@@ -186,6 +186,10 @@ pub(crate) struct Server {
     tasks: TaskTracker,
 }
 
+/// Cuts the connection that a request came over.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection(pub(crate) CancellationToken);
+
 /// The two ends of a connection.
 #[derive(Clone)]
 struct Ends {
@@ -203,9 +207,10 @@ enum Reason {
 }
 
 impl Ends {
-    async fn reason(&self, under_way: &UnderWay, idle_max: Duration) -> Reason {
+    async fn reason(&self, connection: &Connection, under_way: &UnderWay, idle_max: Duration) -> Reason {
         tokio::select! {
             () = self.abort.cancelled() => Reason::Abort,
+            () = connection.0.cancelled() => Reason::Abort,
             () = self.stop.cancelled() => Reason::Stop,
             over = under_way.over(idle_max) => match over {
                 Over::Idle => Reason::Idle,
@@ -287,35 +292,36 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let under_way = UnderWay::default();
+    let connection = Connection(CancellationToken::new());
     let service = service_fn(|request| {
-        let (server, request_under_way) = (Arc::clone(server), under_way.begin());
+        let (server, connection, request_under_way) = (Arc::clone(server), connection.clone(), under_way.begin());
         async move {
-            let response = answer(&server, peer, scheme, request).await;
+            let response = answer(&server, &connection, (peer, scheme), request).await;
             Ok::<_, Infallible>(response.map(|body| Counted::new(body, request_under_way)))
         }
     });
     let builder = builder(server);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(under_way.watch(stream)), service);
-    let mut connection = pin!(connection);
+    let spoken = builder.serve_connection_with_upgrades(TokioIo::new(under_way.watch(stream)), service);
+    let mut spoken = pin!(spoken);
     let idle_max = server.settings.header_wait;
     // In a collection, since that polls it only when it is woken, and not with each request.
-    let mut reason = FuturesUnordered::from_iter([ends.reason(&under_way, idle_max)]);
+    let mut reason = FuturesUnordered::from_iter([ends.reason(&connection, &under_way, idle_max)]);
     let ended = tokio::select! {
         biased;
-        ended = connection.as_mut() => ended,
+        ended = spoken.as_mut() => ended,
         reason = reason.select_next_some() => match reason {
             Reason::Abort => Ok(()),
             Reason::Stop => {
-                connection.as_mut().graceful_shutdown();
+                spoken.as_mut().graceful_shutdown();
                 tokio::select! {
-                    ended = connection => ended,
+                    ended = spoken => ended,
                     () = ends.abort.cancelled() => Ok(()),
                 }
             }
             Reason::Idle => {
-                connection.as_mut().graceful_shutdown();
+                spoken.as_mut().graceful_shutdown();
                 tokio::select! {
-                    ended = connection => ended,
+                    ended = spoken => ended,
                     // It was told to go.
                     _ = under_way.over(idle_max.min(FAREWELL_WAIT)) => Ok(()),
                     () = ends.abort.cancelled() => Ok(()),
@@ -349,8 +355,8 @@ fn builder(server: &Server) -> auto::Builder<Spawn> {
 
 async fn answer(
     server: &Server,
-    peer: SocketAddr,
-    scheme: Scheme,
+    connection: &Connection,
+    (peer, scheme): (SocketAddr, Scheme),
     mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let response = match prepare(server, scheme, peer, &mut request) {
@@ -360,7 +366,7 @@ async fn answer(
             METRICS_PATH => prometheus::answer(server, &arrival, request),
             LOGIN_CONTROL_PATH => auth::answer_control(server, &arrival, request).await,
             path if auth::is_login_path(path) => auth::answer_login(server, &arrival, request).await,
-            _ => incoming::answer(server, &arrival, request).await,
+            _ => incoming::answer(server, connection, &arrival, request).await,
         },
     };
     server.requests.add(usize::from(response.status().as_u16() / 100).saturating_sub(1));

@@ -20,11 +20,11 @@ use crate::engine::RuntimeSettings;
 use crate::files::{GuestFiles, View};
 use crate::turn::{CameBack, Turn};
 
-/// Pollables, streams and the like that a guest may have at the same time.
-const RESOURCES_MAX: usize = 16_384;
-
 /// What a guest is there for.
 pub(crate) trait World: Send + 'static {
+    /// Pollables, streams and the like that a guest may have at the same time.
+    const RESOURCES_MAX: usize;
+
     /// Changes whenever the guest comes back for something to do.
     fn turn(&self) -> u32;
 }
@@ -83,7 +83,7 @@ impl<W: World> Guest<W> {
     {
         let Start { process, settings, sums, recorder, turn, output } = start;
         let mut resources = ResourceTable::new();
-        resources.set_max_capacity(RESOURCES_MAX);
+        resources.set_max_capacity(W::RESOURCES_MAX);
         let files = GuestFiles::new(Arc::clone(&host.files), &process.package_id(), settings, Arc::clone(&turn));
         // No arguments, no network, no files of the host: what a guest gets, it gets by messages, and in its drives.
         let mut wasi = WasiCtx::builder();

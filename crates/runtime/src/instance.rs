@@ -25,6 +25,8 @@ pub(crate) struct Process {
 }
 
 impl World for Process {
+    const RESOURCES_MAX: usize = 16_384;
+
     fn turn(&self) -> u32 {
         self.session.turn()
     }

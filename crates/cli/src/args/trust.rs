@@ -37,7 +37,7 @@ pub(crate) struct Key {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Make a key; one that is there is never replaced
-    #[command(after_help = "Example:\n  wharf key new alice.os")]
+    #[command(after_help = "Examples:\n  wharf key new alice.os")]
     New {
         /// The publisher whose packages it is for
         publisher: NodeName,
@@ -46,7 +46,7 @@ pub(crate) enum KeyCommand {
     #[command(after_help = "Examples:\n  wharf key list\n  wharf key list --json | jq -r '.[].public_key'")]
     List,
     /// Print the public half of a key
-    #[command(after_help = "Example:\n  wharf key show alice.os")]
+    #[command(after_help = "Examples:\n  wharf key show alice.os")]
     Show {
         /// The publisher
         publisher: NodeName,
@@ -100,7 +100,7 @@ pub(crate) enum TrustCommand {
     #[command(after_help = "Examples:\n  wharf trust list\n  wharf trust list --json | jq -r '.[].publisher'")]
     List,
     /// Take packages of a publisher only with signatures of this key; replaces one that was known
-    #[command(after_help = "Example:\n  wharf trust add alice.os \"$(wharf key show alice.os)\"")]
+    #[command(after_help = "Examples:\n  wharf trust add alice.os \"$(wharf key show alice.os)\"")]
     Add {
         /// The publisher
         publisher: NodeName,
@@ -108,7 +108,7 @@ pub(crate) enum TrustCommand {
         public_key: String,
     },
     /// Forget the key of a publisher
-    #[command(after_help = "Example:\n  wharf trust remove alice.os")]
+    #[command(after_help = "Examples:\n  wharf trust remove alice.os")]
     Remove {
         /// The publisher
         publisher: NodeName,

@@ -9,7 +9,7 @@ use crate::authoring::wit;
 use crate::errors::{CliError, CliResult};
 
 /// Folders that hold nothing anybody wrote.
-const NOT_INPUTS: [&str; 5] = ["__pycache__", "build", "dist", "node_modules", "target"];
+const NOT_INPUTS: [&str; 3] = ["__pycache__", "node_modules", "target"];
 
 /// Gathers what goes into something.
 pub(crate) struct Inputs {

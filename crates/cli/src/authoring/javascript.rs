@@ -131,6 +131,10 @@ pub(crate) fn install(folder: &Path, doing: &str) -> CliResult<()> {
         return Ok(());
     }
     let _alone = tool::lock(&folder.join("target"))?;
+    // Another build may have done it meanwhile, and be using it.
+    if stamp.is(&inputs) {
+        return Ok(());
+    }
     let mut npm = Command::new("npm");
     npm.arg(if lock.is_file() { "ci" } else { "install" });
     npm.args(["--no-audit", "--no-fund", "--prefer-offline"]).current_dir(folder);

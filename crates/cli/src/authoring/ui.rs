@@ -17,7 +17,7 @@ use crate::errors::{CliError, CliResult};
 const NPM: Tool =
     Tool { name: "npm", get: "on Debian `apt-get install nodejs npm`; elsewhere https://nodejs.org (18 or newer)" };
 /// Where tools put what they make.
-const RESULTS: [&str; 3] = ["dist", "build", "out"];
+pub(crate) const RESULTS: [&str; 3] = ["dist", "build", "out"];
 
 /// Builds it, unless nothing changed, and says where it is; `None` when there is nothing to build, or when it was put into
 /// `pkg/ui`.
@@ -40,7 +40,7 @@ pub(crate) fn build(package: &Path) -> CliResult<Option<PathBuf>> {
     };
     let stamp = Stamp::at(package.join("target/ui.stamp"));
     let mut inputs = Inputs::of(script);
-    inputs.add_folder(&folder, &[])?;
+    inputs.add_folder(&folder, &RESULTS)?;
     let inputs = inputs.finish();
     if !(stamp.is(&inputs) && result().is_some()) {
         stamp.clear()?;

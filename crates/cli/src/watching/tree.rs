@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use ring::digest::{Digest, SHA256, digest};
 
+use crate::authoring::ui;
 use crate::errors::{CliError, CliResult};
 
 /// Folders whose files are made by tools, not by the author.
@@ -106,7 +107,9 @@ impl Tree {
 }
 
 fn is_made(folder: &DirEntry) -> bool {
-    MADE.iter().any(|made| folder.file_name() == *made)
+    let name = folder.file_name();
+    let is_of_ui = || folder.path().parent().is_some_and(|parent| parent.ends_with("ui"));
+    MADE.iter().any(|made| name == *made) || (is_of_ui() && ui::RESULTS.iter().any(|made| name == *made))
 }
 
 /// What editors leave for a moment.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ impl Pieces {
         match self.pieces.poll_recv(cx) {
             Poll::Ready(Some(Piece { bytes, taken })) => {
                 drop(taken);
+                self.listed.stream().taken.fetch_add(1, Ordering::Relaxed);
                 let until = Instant::now() + self.pause_max;
                 self.pause.as_mut().reset(until);
                 return Poll::Ready(Some(Ok(bytes)));

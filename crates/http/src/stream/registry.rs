@@ -37,6 +37,10 @@ pub(crate) struct Stream {
     pub(super) writing: Arc<Semaphore>,
     /// Pieces read.
     pub(super) read: AtomicU64,
+    /// Pieces of the answer that were taken to be sent.
+    pub(super) taken: AtomicU64,
+    /// Both bodies are done with.
+    pub(super) gone: CancellationToken,
 }
 
 impl Stream {
@@ -51,6 +55,8 @@ impl Stream {
             is_complete: AtomicBool::new(false),
             writing: Arc::new(Semaphore::new(1)),
             read: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            gone: CancellationToken::new(),
         }
     }
 
@@ -79,6 +85,25 @@ impl Stream {
     /// Whether the process said that the answer is complete.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete.load(Ordering::Acquire)
+    }
+
+    /// Whether there is something of the answer to send, or to end.
+    fn has_more(&self) -> bool {
+        self.life.has_ended() || self.pieces().is_none_or(|pieces| pieces.capacity() < pieces.max_capacity())
+    }
+
+    /// Returns when for `wait`, or up to twice as long, there was something of the answer to send and it was not taken: a client
+    /// of HTTP/2 may open no window, and look alive.
+    async fn stalled(&self, wait: Duration) {
+        let mut before = None;
+        loop {
+            tokio::time::sleep(wait).await;
+            let taken = self.has_more().then(|| self.taken.load(Ordering::Relaxed));
+            if taken.is_some() && taken == before {
+                return;
+            }
+            before = taken;
+        }
     }
 
     /// Returns when for `wait`, or up to twice as long, the process read nothing and waited for nothing of the client.
@@ -156,6 +181,18 @@ impl Streams {
         }
     }
 
+    /// Cuts the connection of an answer that its client does not take.
+    pub(crate) fn guard(&self, listed: &Listed, connection: CancellationToken) {
+        let (stream, stop, wait) = (Arc::clone(&listed.stream), self.stop.clone(), self.pause_max);
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stream.gone.cancelled() => {}
+                () = stop.cancelled() => {}
+                () = stream.stalled(wait) => connection.cancel(),
+            }
+        });
+    }
+
     /// Random, so that a number says nothing about the streams of others.
     fn random_id(&self) -> u32 {
         let mut id = [0; 4];
@@ -196,5 +233,6 @@ impl Listed {
 impl Drop for Listed {
     fn drop(&mut self) {
         lock(&self.streams.open).remove(&self.stream.id);
+        self.stream.gone.cancel();
     }
 }

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use wharf_kernel::envelope::{Blob, Seconds};
 
+use super::tls::{PREFACE, frame};
 use super::world::World;
 use crate::HttpSettings;
 
@@ -194,4 +195,25 @@ async fn one_piece_is_asked_for_at_a_time() {
         refused
     });
     assert_eq!((first.1.unwrap(), second.as_str()), (b"one".to_vec(), BUSY));
+}
+
+/// A client of HTTP/2 that opens no window, and answers pings, is not idle and not full, and nothing of its answer is sent.
+#[tokio::test]
+async fn a_window_that_stays_shut_holds_no_answer_for_ever() {
+    let settings = HttpSettings { body_wait: Duration::from_millis(50), ..Default::default() };
+    let world = world(settings).await;
+    let path = b"/web:distro:sys/download";
+    let length = u8::try_from(path.len()).unwrap();
+    let head = [&[0x82, 0x86, 0x04, length][..], path, &[0x41, 9], b"localhost"].concat();
+    let no_window = [0, 4, 0, 0, 0, 0];
+    let mut client = TcpStream::connect(world.address).await.unwrap();
+    let asked = [PREFACE, &frame(4, 0, 0, &no_window), &frame(1, 5, 1, &head)].concat();
+    client.write_all(&asked).await.unwrap();
+    let (told, _) = world.told().await;
+    let stream = told["Http"]["stream"].as_u64().unwrap();
+    assert_eq!(write(&world, stream, b"one").await, OK);
+    assert_eq!(act(&world, "StreamEnd", stream).await, OK);
+    none_is_open(&world).await;
+    let mut rest = Vec::new();
+    let _ = client.read_to_end(&mut rest).await;
 }

@@ -75,6 +75,8 @@ struct Life {
     client: Arc<WrittenAddress>,
     desk: Arc<Desk>,
     pool: Pool,
+    /// Bytes of bodies that the instances keep.
+    budget: Budget,
     under_way: HashMap<JobId, UnderWay>,
     waiting: VecDeque<Job>,
     /// Requests to the world outside, by the number that is their context.
@@ -91,15 +93,13 @@ impl Life {
         let desk = Arc::<Desk>::default();
         let node = session.our().node().clone();
         let module = |name| Address::new(node.clone(), ProcessId::system(name));
+        let budget = Budget::new(settings.http_buffered_bytes_max);
         let plan = Plan {
             process: session.our().process().clone(),
             sums: Arc::new(Sums::new(session.meter())),
             recorder: session.recorder(),
             cpu: Arc::clone(session.cpu()),
-            bodies: Bodies {
-                budget: Budget::new(settings.http_buffered_bytes_max),
-                bytes_max: session.limits().blob_bytes_max,
-            },
+            bodies: Bodies { budget: budget.clone(), bytes_max: session.limits().blob_bytes_max },
             component,
             settings: Arc::clone(&settings),
         };
@@ -111,6 +111,7 @@ impl Life {
             desk,
             session,
             settings,
+            budget,
             under_way: HashMap::new(),
             waiting: VecDeque::new(),
             asked: HashMap::new(),
@@ -207,9 +208,12 @@ impl Life {
         let shown_as = aside.shown_as();
         let until = Instant::now() + wait.unwrap_or(WAIT).duration();
         self.under_way.insert(id, UnderWay { aside, until });
-        match shape::request(&message, blob, self.session.our().process()) {
+        match shape::request(&message, blob, self.session.our().process(), &self.budget) {
             Ok(shown) => self.hand(Job { id, request: shown.request, scheme: shown.scheme, shown_as, until }),
             Err(NotShown::Other) => drop(self.under_way.remove(&id)),
+            Err(error @ NotShown::Busy) => {
+                self.answer(id, Answer::failed(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()));
+            }
             Err(error) => self.answer(id, Answer::failed(StatusCode::BAD_REQUEST, &error.to_string())),
         }
     }

@@ -52,6 +52,9 @@ pub(crate) struct Handler {
 }
 
 impl World for Handler {
+    // Each may be a set of headers, or a body with a chunk in it.
+    const RESOURCES_MAX: usize = 512;
+
     fn turn(&self) -> u32 {
         self.begun
     }

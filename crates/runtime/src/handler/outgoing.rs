@@ -23,10 +23,13 @@ use wharf_types::http_client::{
 
 use super::desk::{Desk, Event};
 use super::instance::{Bodies, NotWhole, whole};
-use super::shape::{Body, shared};
+use super::shape::{Body, body_of};
 
 /// How long an answer is waited for when the guest does not say. The HTTP client has a bound of its own.
 const WAIT: Seconds = Seconds(600);
+/// What a guest writes of a body at once. It may keep a few such chunks for each body, and they are in no budget before the
+/// request is sent.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// A request to the world outside, as a message.
 pub(super) struct Asked {
@@ -62,6 +65,10 @@ impl Outside {
 }
 
 impl WasiHttpHooks for Outside {
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_BYTES
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,
@@ -92,7 +99,7 @@ async fn send(
     let (answer, answered) = oneshot::channel();
     desk.put(Event::Asked(Asked { action, body, wait: wait(options), answer }));
     match answered.await {
-        Ok(Outcome::Answered(reply, blob)) => response(&reply, blob),
+        Ok(Outcome::Answered(reply, blob)) => response(&reply, blob, bodies),
         Ok(Outcome::NotAllowed) => Err(Error::HttpRequestDenied),
         Ok(Outcome::Silence) | Err(_) => Err(Error::HttpResponseTimeout),
     }
@@ -127,11 +134,13 @@ fn wait(options: RequestOptions) -> Seconds {
     }
 }
 
-fn response(reply: &[u8], blob: Option<Blob>) -> Result<Response<WasiBody>, Error> {
+fn response(reply: &[u8], blob: Option<Blob>, bodies: &Bodies) -> Result<Response<WasiBody>, Error> {
     let broken = || Error::InternalError(Some("the HTTP client answered with something else".to_owned()));
     match serde_json::from_slice::<HttpClientReply>(reply).map_err(|_| broken())? {
         Ok(HttpClientResponse::Http(head)) => {
-            let body = Full::new(blob.map(|blob| shared(blob.bytes)).unwrap_or_default()).map_err(Error::from);
+            let len = blob.as_ref().and_then(|blob| u64::try_from(blob.bytes.len()).ok());
+            let bytes = body_of(blob, &bodies.budget).ok_or(Error::HttpResponseBodySize(len))?;
+            let body = Full::new(bytes).map_err(Error::from);
             let mut response = Response::new(body.boxed_unsync());
             *response.status_mut() = StatusCode::from_u16(head.status).map_err(|_| broken())?;
             *response.headers_mut() = headers(head);
@@ -158,6 +167,8 @@ fn headers(head: IncomingHttpResponse) -> HeaderMap {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod tests {
+    use wharf_kernel::budget::Budget;
+
     use super::*;
 
     #[test]
@@ -189,13 +200,14 @@ mod tests {
 
     #[test]
     fn answers_of_the_client_become_answers_or_reasons() {
-        let of = |reply: HttpClientReply| response(&serde_json::to_vec(&reply).unwrap(), None);
+        let bodies = Bodies { budget: Budget::new(0), bytes_max: 0 };
+        let of = |reply: HttpClientReply| response(&serde_json::to_vec(&reply).unwrap(), None, &bodies);
         let headers = [("Set-Cookie", "a=1"), ("Bad Name", "x")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
         let answer = of(Ok(HttpClientResponse::Http(IncomingHttpResponse { status: 204, headers }))).unwrap();
         assert_eq!((answer.status().as_u16(), answer.headers().len()), (204, 1));
         let refused = of(Err(HttpClientError::ExecuteRequestFailed("not that host".to_owned())));
         assert!(matches!(refused, Err(Error::InternalError(Some(why))) if why.contains("not that host")));
         assert!(matches!(of(Err(HttpClientError::BadUrl { url: String::new() })), Err(Error::HttpRequestUriInvalid)));
-        assert!(matches!(response(b"{}", None), Err(Error::InternalError(_))));
+        assert!(matches!(response(b"{}", None, &bodies), Err(Error::InternalError(_))));
     }
 }

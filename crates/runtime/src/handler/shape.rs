@@ -14,7 +14,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wharf_kernel::budget::Taken;
+use wharf_kernel::budget::{Budget, Taken};
 use wharf_kernel::envelope::{Blob, Payload};
 use wharf_types::{Failure, ProcessId};
 
@@ -50,6 +50,9 @@ pub(super) enum NotShown {
     /// Its parts are no request.
     #[error("it cannot be shown to a handler: {0}")]
     Parts(hyper::http::Error),
+    /// The handler's instances keep too much already.
+    #[error("the handler holds too many bytes of other bodies, try again")]
+    Busy,
 }
 
 /// A request for a handler.
@@ -60,7 +63,12 @@ pub(super) struct Shown {
 }
 
 /// Reads a message of the web server to this process.
-pub(super) fn request(message: &[u8], blob: Option<Blob>, process: &ProcessId) -> Result<Shown, NotShown> {
+pub(super) fn request(
+    message: &[u8],
+    blob: Option<Blob>,
+    process: &ProcessId,
+    budget: &Budget,
+) -> Result<Shown, NotShown> {
     let Ok(Message::Http(incoming)) = serde_json::from_slice(message) else { return Err(NotShown::Other) };
     let prefix = format!("/{process}");
     let url = incoming.target.as_ref().unwrap_or(&incoming.url);
@@ -68,7 +76,7 @@ pub(super) fn request(message: &[u8], blob: Option<Blob>, process: &ProcessId) -
     let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default();
     let host = incoming.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(below(path, &prefix).as_ref());
-    let body = blob.map(|blob| shared(blob.bytes)).unwrap_or_default();
+    let body = body_of(blob, budget).ok_or(NotShown::Busy)?;
     let method = Method::from_bytes(incoming.method.as_bytes()).map_err(|error| NotShown::Parts(error.into()))?;
     let uri = uri.build().map_err(NotShown::Parts)?;
     let mut request = Request::new(Full::new(body));
@@ -119,15 +127,17 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::E
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The bytes of a blob as a body, without a copy.
-pub(super) fn shared(payload: Payload) -> Bytes {
-    struct Shared(Payload);
+/// The bytes of a blob as a body, without a copy: counted for as long as a guest keeps them. `None` if that is too much.
+pub(super) fn body_of(blob: Option<Blob>, budget: &Budget) -> Option<Bytes> {
+    struct Shared(Payload, #[expect(dead_code, reason = "given back when it is dropped")] Taken);
     impl AsRef<[u8]> for Shared {
         fn as_ref(&self) -> &[u8] {
             &self.0
         }
     }
-    if payload.is_empty() { Bytes::new() } else { Bytes::from_owner(Shared(payload)) }
+    let Some(blob) = blob.filter(|blob| !blob.bytes.is_empty()) else { return Some(Bytes::new()) };
+    let mut taken = budget.begin();
+    taken.grow(blob.bytes.len()).then(|| Bytes::from_owner(Shared(blob.bytes, taken)))
 }
 
 /// A whole body, counted against its budget until it is sent.
@@ -208,7 +218,7 @@ mod tests {
     fn shown(url: &str, target: Option<&str>, headers: Value) -> Shown {
         let http = json!({ "source_socket_addr": "127.0.0.1:1", "method": "PATCH", "url": url, "target": target,
             "bound_path": "/", "headers": headers, "url_params": {}, "query_params": { "a": "1" } });
-        request(&serde_json::to_vec(&json!({ "Http": http })).unwrap(), None, &process()).unwrap()
+        request(&serde_json::to_vec(&json!({ "Http": http })).unwrap(), None, &process(), &Budget::new(0)).unwrap()
     }
 
     #[test]
@@ -252,18 +262,30 @@ mod tests {
         assert_eq!(*blob.bytes, b"body");
     }
 
+    #[test]
+    fn what_a_guest_keeps_is_counted_until_it_is_dropped() {
+        let budget = Budget::new(10);
+        let blob = || Some(Blob::new(None, vec![0; 6]));
+        let kept = body_of(blob(), &budget).unwrap();
+        let part = kept.slice(1..2);
+        drop(kept);
+        assert!(body_of(blob(), &budget).is_none());
+        drop(part);
+        assert!(body_of(blob(), &budget).is_some());
+    }
+
     proptest! {
         /// Whatever comes as a message is shown, or is no request.
         #[test]
         fn any_message_is_read_or_refused(url in ".{0,40}", method in ".{0,8}", host in ".{0,12}", name in ".{0,8}") {
             let http = json!({ "method": method, "url": url, "headers": { "host": host, name: "x" } });
             let message = serde_json::to_vec(&json!({ "Http": http })).unwrap();
-            let _ = request(&message, None, &process());
+            let _ = request(&message, None, &process(), &Budget::new(0));
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            prop_assert!(request(&bytes, None, &process()).is_err());
+            prop_assert!(request(&bytes, None, &process(), &Budget::new(0)).is_err());
         }
     }
 }
