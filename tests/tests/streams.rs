@@ -90,11 +90,10 @@ fn a_stream_is_its_processs_alone_and_ends_with_it() {
         )
         .unwrap();
     let number = eventually("the process is asked", || {
-        let seen = node.seen(A).into_iter().find_map(|seen| {
+        node.seen(A).into_iter().find_map(|seen| {
             let body: Value = serde_json::from_str(seen["body"].as_str()?).ok()?;
             body["Http"]["stream"].as_u64()
-        });
-        seen
+        })
     });
     for action in ["StreamRead", "StreamWrite", "StreamEnd", "StreamAbort"] {
         assert_eq!(act(&node, B, &json!({ action: number })), json!({ "Err": "StreamNotFound" }), "{action}");

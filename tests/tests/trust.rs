@@ -23,7 +23,7 @@ impl Author {
     /// With a key for the packages of `test.os`.
     fn new() -> Self {
         let author = Self { folder: tempfile::tempdir().unwrap() };
-        author.wharf(&["key", "new", "test.os"]).0;
+        author.wharf(&["key", "new", "test.os"]);
         author
     }
 

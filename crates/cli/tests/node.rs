@@ -191,7 +191,7 @@ fn install_sends_the_zip_then_its_hash_and_tells_why_it_failed() {
 
     let body = |message: &Value| serde_json::from_str::<Value>(message["body"].as_str().unwrap()).unwrap();
     let seen = node.seen();
-    let [.., new, install] = &seen[..] else { panic!("{seen:?}") };
+    let [.., new, install] = &seen[..] else { unreachable!("{seen:?}") };
     assert_eq!(body(new)["NewPackage"]["package_id"], json!({"package_name": "chat", "publisher_node": "alice.os"}));
     assert!(new["data"].as_str().unwrap().starts_with("UEsDB"), "the blob is a zip");
     let install = body(install);

@@ -78,13 +78,24 @@ impl Body for AnswerBody {
 
 /// The kernel's shared bytes as the HTTP library's.
 pub(crate) fn shared(payload: Payload) -> Bytes {
-    struct Shared(Payload);
-    impl AsRef<[u8]> for Shared {
-        fn as_ref(&self) -> &[u8] {
-            &self.0
-        }
+    Bytes::from_owner(Shared { payload, _taken: None })
+}
+
+/// [`shared`], counted until the client has taken the last of them. `None` when that is too much.
+pub(crate) fn counted(payload: Payload, budget: &Budget) -> Option<Bytes> {
+    let mut taken = budget.begin();
+    taken.grow(payload.len()).then(|| Bytes::from_owner(Shared { payload, _taken: Some(taken) }))
+}
+
+struct Shared {
+    payload: Payload,
+    _taken: Option<Taken>,
+}
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.payload
     }
-    Bytes::from_owner(Shared(payload))
 }
 
 /// Why a body was not read.

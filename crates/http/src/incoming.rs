@@ -9,7 +9,7 @@ use wharf_kernel::envelope::{Blob, Content, Envelope, MessageId};
 use wharf_kernel::{CallError, Limit, SendAs};
 
 use crate::auth::{Arrival, admit};
-use crate::body::{self, AnswerBody, shared};
+use crate::body::{self, AnswerBody, counted};
 use crate::content::compressed;
 use crate::guest::{self, Answer};
 use crate::refusal::{refuse, show_id, try_later};
@@ -81,7 +81,7 @@ async fn ask(
     drop((held, place));
     let response = match answer.map(read_answer) {
         Ok(Ok((answer, blob))) => {
-            compressed(whole(answer, blob), &parts.method, &parts.headers, &server.compressor).await
+            compressed(whole(server, answer, blob), &parts.method, &parts.headers, &server.compressor).await
         }
         Ok(Err(refused)) => *refused,
         Err(error) => unanswered(server, found, error),
@@ -122,7 +122,7 @@ async fn ask_in_pieces(
             let pieces = Pieces::begin(listed, settings.answer_wait.duration(), place);
             with_body(answer, pieces.map_or(AnswerBody::Empty, |pieces| AnswerBody::Pieces(Box::new(pieces))))
         }
-        Ok(Ok((answer, blob))) => whole(answer, blob),
+        Ok(Ok((answer, blob))) => whole(server, answer, blob),
         Ok(Err(refused)) => *refused,
         Err(error) => unanswered(server, found, error),
     };
@@ -194,11 +194,16 @@ fn read_answer(envelope: Envelope) -> Result<(Answer, Option<Blob>), Box<Respons
     }
 }
 
-fn whole(answer: Answer, blob: Option<Blob>) -> Response<AnswerBody> {
+fn whole(server: &Server, answer: Answer, blob: Option<Blob>) -> Response<AnswerBody> {
     // The HTTP library leaves the body out of answers to HEAD, but these two statuses have none at all.
     let has_body = !matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let body = blob.filter(|_| has_body).map_or_else(AnswerBody::default, |blob| AnswerBody::new(shared(blob.bytes)));
-    with_body(answer, body)
+    let Some(blob) = blob.filter(|_| has_body) else { return with_body(answer, AnswerBody::default()) };
+    match counted(blob.bytes, &server.answers) {
+        Some(bytes) => with_body(answer, AnswerBody::new(bytes)),
+        None => {
+            try_later(StatusCode::SERVICE_UNAVAILABLE, "clients have not taken their answers yet, try again".to_owned())
+        }
+    }
 }
 
 fn with_body(answer: Answer, body: AnswerBody) -> Response<AnswerBody> {

@@ -144,6 +144,7 @@ impl HttpServer {
             socket_routes: self.socket_routes,
             sockets: Arc::clone(&sockets),
             streams: Arc::clone(&streams),
+            answers: Budget::new(self.settings.answers_bytes_max),
             settings: self.settings,
             handle,
             token: gate.token.clone(),
@@ -179,6 +180,8 @@ pub(crate) struct Server {
     pub(crate) token: ControlToken,
     pub(crate) gate: Gate,
     pub(crate) budget: Budget,
+    /// Bytes of answers that clients have not taken.
+    pub(crate) answers: Budget,
     pub(crate) compressor: Compressor,
     requests: Arc<CounterFamily>,
     tls: Option<Tls>,

@@ -26,6 +26,8 @@ pub struct HttpSettings {
     pub rpc_reply_blob_bytes_max: usize,
     /// Bytes of request bodies in memory, over all connections.
     pub buffered_bytes_max: usize,
+    /// Bytes of answers of processes that clients have not taken yet, over all connections.
+    pub answers_bytes_max: usize,
     /// How long the header of a request may take, a connection stay idle, and a client take nothing of its answer. Looked
     /// at once in this time, so it may be twice as long.
     #[serde(deserialize_with = "seconds")]
@@ -103,6 +105,7 @@ impl Default for HttpSettings {
             rpc_body_bytes_max: 128 << 20,
             rpc_reply_blob_bytes_max: 64 << 20,
             buffered_bytes_max: 256 << 20,
+            answers_bytes_max: 512 << 20,
             header_wait: Duration::from_secs(30),
             handshake_wait: Duration::from_secs(10),
             http2_streams_max: 128,

@@ -116,6 +116,19 @@ async fn answers_of_processes_are_compressed_and_keep_their_headers() {
     assert!(!small.headers.contains_key("content-encoding"));
 }
 
+#[tokio::test]
+async fn answers_bytes_max() {
+    for (answers_bytes_max, status) in [(99_999, 503), (100_000, 200)] {
+        let world = World::new(HttpSettings { answers_bytes_max, ..Default::default() }).await;
+        world.bind("/").await;
+        // Also again: what a client has taken counts no more.
+        for _ in 0..3 {
+            assert_eq!(world.ask("GET", "/web:distro:sys/page", &[]).await.status, status);
+        }
+        assert_eq!(world.ask("GET", "/web:distro:sys/small", &[]).await.status, 200);
+    }
+}
+
 /// One process has only so many requests to answer, and others do not notice.
 #[tokio::test]
 async fn requests_in_flight_are_bounded_for_each_process() {
