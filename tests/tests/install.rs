@@ -209,6 +209,27 @@ fn a_first_install_that_does_not_start_leaves_nothing() {
 }
 
 #[test]
+fn a_package_cannot_choose_the_version_that_comes_back() {
+    let (node, shelf) = (Node::start(), Shelf::default());
+    let bad = shelf.prober("2.0.0", |_| {}, &[("prober.wasm", wasm(&trapping()))]);
+    let vfs = node.home().vfs();
+    let (kept, own) = (vfs.join("app-store:sys/downloads").join(PROBER), vfs.join(PROBER).join("pkg"));
+    let own = own.join(format!("{PROBER}.zip"));
+    // The kept zip is lost. The one in the package's own drive will do, as long as it is the one that was installed.
+    node.install(&shelf.prober("1.0.0", |_| {}, &[]));
+    std::fs::remove_dir_all(&kept).unwrap();
+    let refused = node.try_install(&bad, &["--yes"]).failed(1);
+    assert!(refused.contains("the version that was installed before is back"), "{refused}");
+    assert_runs(&node, "1.0.0");
+
+    std::fs::remove_dir_all(&kept).unwrap();
+    std::fs::copy(shelf.prober("6.6.6", |_| {}, &[]), &own).unwrap();
+    let refused = node.try_install(&bad, &["--yes"]).failed(1);
+    assert!(refused.contains("the version that was installed before is gone too"), "{refused}");
+    assert_eq!((node.installed(PROBER), own.exists()), (None, false));
+}
+
+#[test]
 fn an_upgrade_that_finds_no_room_leaves_the_old_version_with_its_data() {
     let settings = "[packages.\"prober:test.os\".vfs_limits]\npackage_bytes_max = 4_194_304\n";
     let (node, shelf) = (Node::builder().settings(settings).start(), Shelf::default());
@@ -323,6 +344,30 @@ fn uninstalling_leaves_the_data_and_purging_leaves_nothing() {
     assert_eq!(node.last("child:prober:test.os", json!(["GetState"])), Value::Null, "that of children too");
     let timers = node.last(A, json!([{ "Await": { "to": "timer:distro:sys", "body": "\"List\"", "expects": 60 } }]));
     assert!(!timers.to_string().contains("daily"), "{timers}");
+}
+
+#[test]
+fn a_purge_cut_off_by_kill_9_is_done_after_the_restart() {
+    let (mut node, shelf) = (Node::start(), Shelf::default());
+    let (zip, before) = (shelf.prober("1.0.0", |_| {}, &[]), node.process_ids());
+    let vfs = node.home().vfs();
+    for (moment, place) in [
+        ("its code is gone", vfs.join(PROBER).join("pkg")),
+        ("its drives are gone", vfs.join(PROBER)),
+        ("its zips are gone", vfs.join("app-store:sys/downloads").join(PROBER)),
+    ] {
+        node.install(&zip);
+        keep_data(&node);
+        std::thread::scope(|scope| {
+            let purge = scope.spawn(|| node.wharf(&["uninstall", PROBER, "--purge", "--yes"]).code);
+            eventually(moment, || (!place.exists() || purge.is_finished()).then_some(()));
+            node.signal_kill();
+        });
+        node.kill_9();
+        node.start_again();
+        assert_eq!((node.installed(PROBER), node.process_ids()), (None, before.clone()), "killed when {moment}");
+        assert_eq!(on_disk(&node), Vec::<String>::new(), "killed when {moment}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 use url::Host;
+use wharf_types::http_client::HostParams;
 
 /// Hosts by name: `*`, `*.example.com` (every name below it, but not `example.com` itself), or one host.
 ///
@@ -55,12 +56,7 @@ impl<'de> Deserialize<'de> for HostPattern {
 impl HostPattern {
     /// Reads the params of a capability; `None` for those that are not about hosts.
     pub(crate) fn granted_by(params: &str) -> Option<Self> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Params {
-            host: HostPattern,
-        }
-        serde_json::from_str::<Params>(params).ok().map(|params| params.host)
+        serde_json::from_str::<HostParams>(params).ok()?.host.parse().ok()
     }
 
     /// Whether it names this host.
@@ -101,6 +97,8 @@ fn without_dot(name: &str) -> &str {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn matches(pattern: &str, host: &str) -> bool {
@@ -152,6 +150,40 @@ mod tests {
         assert_eq!(HostPattern::granted_by(r#"{"host":"*"}"#), Some(HostPattern::Any));
         for other in ["\"messaging\"", r#"{"host":5}"#, r#"{"host":"*","port":1}"#, r#"{"root":true}"#, "x", "null"] {
             assert_eq!(HostPattern::granted_by(other), None, "{other}");
+        }
+    }
+
+    /// Whether it is shown as a limit before a package is installed, and whether it is one.
+    fn shown_and_held(host: &str) -> (bool, bool) {
+        let params = HostParams { host: host.to_owned() };
+        let granted = HostPattern::granted_by(&serde_json::to_string(&params).unwrap());
+        (params.is_plain(), granted.is_some())
+    }
+
+    #[test]
+    fn usual_hosts_are_shown_as_limits() {
+        for host in ["*", "example.com", "*.a-b.example.com", "localhost", "_x.Example", "127.0.0.1", "[::1]"] {
+            assert_eq!(shown_and_held(host), (true, true), "{host}");
+        }
+        for host in ["", "*.", "*.*", "*.127.0.0.1", "a b", "exa*mple.com", "http://a.example", "[::1", "a:80"] {
+            assert_eq!(shown_and_held(host), (false, false), "{host}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_as_a_limit_is_one(
+            host in prop_oneof![
+                any::<String>(),
+                r"(\*\.)?[a-zA-Z0-9_-]{0,5}(\.[a-zA-Z0-9_-]{0,5}){0,4}",
+                r"(\*\.)?[0-9x.]{1,16}",
+                any::<std::net::Ipv4Addr>().prop_map(|address| address.to_string()),
+                any::<std::net::Ipv6Addr>().prop_map(|address| format!("[{address}]")),
+                r"\[[0-9a-f:.]{2,12}\]",
+            ],
+        ) {
+            let (shown, held) = shown_and_held(&host);
+            prop_assert!(held || !shown, "{}", host);
         }
     }
 }

@@ -8,7 +8,8 @@ use wharf_types::{Capability, ProcessId};
 /// One item of `request_capabilities` or `grant_capabilities`.
 ///
 /// In a request `process` issues the capability to the entry's process; in a grant it receives one that the entry's
-/// process issues. JSON: a process id, or `{"process":"…","params":…}`.
+/// process issues. JSON: a process id, or `{"process":"…","params":…}`, which is the same with the params `"messaging"`:
+/// written the long way, it must not look like another right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CapabilityEntry {
     /// The right to send messages.
@@ -44,6 +45,9 @@ impl CapabilityEntry {
         match value {
             Value::String(text) => id(text).map(Self::Messaging),
             Value::Object(map) => match (map.get("process"), map.get("params")) {
+                (Some(Value::String(process)), Some(params)) if is_messaging(params) => {
+                    id(process).map(Self::Messaging)
+                }
                 (Some(Value::String(process)), Some(params)) => {
                     Ok(Self::Custom { process: id(process)?, params: params.clone() })
                 }
@@ -67,4 +71,9 @@ impl Serialize for CapabilityEntry {
             }
         }
     }
+}
+
+/// Whether params are those of the messaging capability, which an entry may also say by its issuer alone.
+fn is_messaging(params: &Value) -> bool {
+    serde_json::from_str::<Value>(Capability::MESSAGING).is_ok_and(|messaging| messaging == *params)
 }

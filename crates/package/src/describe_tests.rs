@@ -72,6 +72,40 @@ fn hosts_are_named_where_a_process_is_held_to_some() {
 }
 
 #[test]
+fn what_the_client_ignores_is_not_shown_as_a_limit() {
+    for params in [
+        r#"{"host":"api.example","x":1}"#,
+        r#"{"host":"http://api.example"}"#,
+        r#"{"host":"api example"}"#,
+        r#"{"host":""}"#,
+        r#"{"host":["api.example"]}"#,
+        r#"{"hosts":"api.example"}"#,
+    ] {
+        let request = format!(r#"["http-client:distro:sys",{{"process":"http-client:distro:sys","params":{params}}}]"#);
+        let lines = told("\"None\"", &request, "[]");
+        let all =
+            "Care chat: may send messages to http-client:distro:sys: it can reach every public host of the internet";
+        assert!(lines.contains(&all.to_owned()), "{params}: {lines:?}");
+        assert!(
+            lines.contains(&format!("Care chat: gets the right {params} from http-client:distro:sys")),
+            "{lines:?}"
+        );
+    }
+}
+
+#[test]
+fn messaging_is_told_the_same_however_it_is_written() {
+    for process in ["main:app-store:sys", "terminal:terminal:sys", "kernel:distro:sys", "bob:mail:bob.os"] {
+        let long = format!(r#"[{{"process":"{process}","params":"messaging"}}]"#);
+        let short = format!(r#"["{process}"]"#);
+        assert_eq!(told("\"None\"", &long, &long), told("\"None\"", &short, &short), "{process}");
+    }
+    let lines = told("\"None\"", r#"[{"process":"main:app-store:sys","params":"messaging"}]"#, "[]");
+    let line = "Danger chat: may install and remove packages on this node (main:app-store:sys)";
+    assert!(lines.contains(&line.to_owned()), "{lines:?}");
+}
+
+#[test]
 fn a_manifest_cannot_steer_the_terminal_it_is_shown_on() {
     let request = r#"[{"process":"a:b:c","params":"\u202e\u001b[2Jxxx"}]"#.replace("xxx", &"x".repeat(1000));
     for line in told("\"None\"", &request, "[]") {

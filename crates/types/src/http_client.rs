@@ -1,10 +1,15 @@
 //! What `http-client:distro:sys` is asked and answers, and the frames it sends to processes.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::http_server::WsMessageType;
+
+/// Longest name of a host, and longest part of one (RFC 1035).
+const NAME_BYTES_MAX: usize = 253;
+const LABEL_BYTES_MAX: usize = 63;
 
 /// A request to the HTTP client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,4 +144,41 @@ pub enum HttpClientRequest {
         /// Its number.
         channel_id: u32,
     },
+}
+
+/// Params of a capability that holds a process to hosts: `{"host":"<pattern>"}`, and nothing else in it.
+///
+/// The client and whoever shows a package's rights read them with this, so that nothing is shown as a limit that is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostParams {
+    /// `*`, `*.example.com`, or one host.
+    pub host: String,
+}
+
+impl HostParams {
+    /// Whether the pattern is one that the client takes for sure.
+    ///
+    /// Names in ASCII and addresses as they are usually written are. Some others that the client takes are not, such as
+    /// names in other scripts, encoded (`xn--`) or not: to tell, its whole reading of URLs would be needed here.
+    pub fn is_plain(&self) -> bool {
+        let host = self.host.as_str();
+        if host == "*" || is_plain_name(host.strip_prefix("*.").unwrap_or(host)) {
+            return true;
+        }
+        let in_brackets = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        in_brackets.map_or_else(|| host.parse::<Ipv4Addr>().is_ok(), |inner| inner.parse::<Ipv6Addr>().is_ok())
+    }
+}
+
+/// Letters, digits, `-` and `_`, between dots. The last part begins with a letter: otherwise it may be an address.
+fn is_plain_name(name: &str) -> bool {
+    let is_plain_label = |label: &str| {
+        (1..=LABEL_BYTES_MAX).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && !label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"))
+    };
+    name.len() <= NAME_BYTES_MAX
+        && name.split('.').all(is_plain_label)
+        && name.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_alphabetic()))
 }

@@ -9,7 +9,8 @@ use crate::error::StoreError;
 use crate::paths::{DOWNLOADS_DRIVE, Target, ZipHash};
 use crate::record::Record;
 
-/// Most zips kept of one package. When there are as many, all make room but the installed one and the one before.
+/// Most zips kept of one package. When there are as many, all make room but those that may be needed again
+/// ([`Record::zips_of`]).
 const ZIPS_PER_PACKAGE_MAX: usize = 16;
 
 /// Checks a zip and keeps it. Giving the same one again changes nothing.
@@ -67,10 +68,7 @@ fn make_room(record: &Record, target: &Target) -> Result<(), StoreError> {
         return Ok(());
     }
     let kept = vfs::read_dir(&target.downloads())?;
-    let installed = record.find(target.package());
-    let previous = installed.and_then(|installed| installed.previous.as_ref());
-    let current = installed.map(|installed| installed.version_hash.as_str());
-    let stay: Vec<&str> = current.into_iter().chain(previous.map(|previous| previous.version_hash.as_str())).collect();
+    let stay: Vec<&str> = record.zips_of(target.package()).collect();
     for path in surplus(&kept, &stay) {
         vfs::remove_file(&path)?;
     }

@@ -180,4 +180,7 @@ pub(crate) enum Undone {
     /// The version from before.
     #[error("the version that was installed before is back")]
     Restored,
+    /// Nothing: of the version from before there is no zip, or none that can be told to be it.
+    #[error("the version that was installed before is gone too: its zip is lost, or was changed")]
+    Lost,
 }

@@ -24,9 +24,9 @@ use crate::downloads;
 use crate::error::{StoreError, Undone};
 use crate::paths::{Target, ZipHash};
 use crate::prepare::Prepared;
-use crate::record::Record;
+use crate::record::{Record, Work};
 use crate::uninstall::remove;
-use crate::{start, trust};
+use crate::{purge, start, trust};
 
 /// Installs a zip that was kept, in place of any version that is there.
 pub(crate) fn install(
@@ -67,40 +67,55 @@ fn settle(node: &NodeName, record: &mut Record, package: &PackageId) -> Result<(
 }
 
 fn put_in_place(node: &NodeName, record: &mut Record, prepared: Prepared) -> Result<(), StoreError> {
-    let replaced = record.find(prepared.target().package()).cloned();
-    let previous = keep_previous(prepared.target(), replaced.as_ref())?;
-    record.begin(prepared.target().package(), previous.as_ref())?;
-    match replace_and_start(&prepared) {
-        Ok(()) => record.finish(prepared.into_installed(replaced.as_ref())),
-        Err(error) => Err(take_back(node, record, prepared.target(), previous, error)),
-    }
+    let target = prepared.target().clone();
+    let replaced = record.find(target.package()).cloned();
+    let previous = replaced.as_ref().map(|replaced| keep_previous(&target, replaced)).transpose()?.flatten();
+    record.begin(target.package(), prepared.signed_by(), previous.as_ref())?;
+    replace_and_start(&prepared)
+        .and_then(|()| record.finish(prepared.into_installed(replaced.as_ref())))
+        .map_err(|error| take_back(node, record, &target, previous, error))
 }
 
-/// Takes back an install that was cut off, or that could not be taken back before.
+/// Takes back an install that was cut off, or that could not be taken back before, and ends a removal that was cut off.
 pub(crate) fn recover(node: &NodeName, record: &mut Record) -> Result<(), StoreError> {
     let Some(unfinished) = record.unfinished().cloned() else { return Ok(()) };
-    let target = Target::new(&unfinished.package_id)?;
-    let previous = unfinished.previous_hash.as_deref().map(ZipHash::parse).transpose()?;
-    let undone = undo(node, record, &target, previous)?;
-    println!("the install of {} was cut off; {undone}", unfinished.package_id);
+    let (package, target) = (&unfinished.package_id, Target::new(&unfinished.package_id)?);
+    match unfinished.work {
+        Work::Install => {
+            let previous = unfinished.previous_hash.as_deref().map(ZipHash::parse).transpose()?;
+            let undone = undo(node, record, &target, previous)?;
+            println!("the install of {package} was cut off; {undone}");
+            return Ok(());
+        }
+        Work::Uninstall => remove(&target)?,
+        Work::Purge => purge::remove_all(&target)?,
+    }
+    record.forget(package)?;
+    println!("the removal of {package} was cut off; it is done now");
     Ok(())
 }
 
-/// Makes sure that the zip of the version that is there is among the downloads.
-fn keep_previous(target: &Target, replaced: Option<&InstalledPackage>) -> Result<Option<ZipHash>, StoreError> {
-    if let Some(replaced) = replaced {
-        let hash = ZipHash::parse(&replaced.version_hash)?;
-        match downloads::read(target, &hash) {
-            Ok(_) => return Ok(Some(hash)),
-            Err(error) => println!("{error}"),
-        }
+/// Makes sure that the zip of the version that is there is among the downloads; `None` when it is lost, and there is no way
+/// back.
+///
+/// If the kept one is gone, there is another in the package's own drive. The package may write there: it is taken only if it is
+/// still the one that was installed.
+fn keep_previous(target: &Target, replaced: &InstalledPackage) -> Result<Option<ZipHash>, StoreError> {
+    let hash = ZipHash::parse(&replaced.version_hash)?;
+    match downloads::read(target, &hash) {
+        Ok(_) => return Ok(Some(hash)),
+        Err(error) => println!("{error}"),
     }
-    // Of a package that nobody recorded, or whose kept zip is gone: what lies in its own drive.
     let path = target.installed_zip();
     if !vfs::exists(&path)? {
         return Ok(None);
     }
-    Ok(Some(downloads::keep(target, vfs::read(&path)?)?))
+    let zip = vfs::read(&path)?;
+    if ZipHash::of(&zip) != hash {
+        println!("{path} is not the zip that was installed");
+        return Ok(None);
+    }
+    Ok(Some(downloads::keep(target, zip)?))
 }
 
 fn replace_and_start(prepared: &Prepared) -> Result<(), StoreError> {
@@ -168,8 +183,9 @@ fn undo(
 ) -> Result<Undone, StoreError> {
     remove(target)?;
     let Some(hash) = previous else {
+        let undone = if record.find(target.package()).is_some() { Undone::Lost } else { Undone::Removed };
         record.forget(target.package())?;
-        return Ok(Undone::Removed);
+        return Ok(undone);
     };
     replace_and_run(&Prepared::new(node, target.clone(), hash, None)?)?;
     record.take_back()?;

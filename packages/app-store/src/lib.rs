@@ -35,7 +35,7 @@ fn init(our: Address) {
     };
     if let Err(error) = install::recover(our.node(), &mut record) {
         // It stays in the record, and is tried again at the next start.
-        println!("an install that was cut off could not be taken back: {error}");
+        println!("what was cut off could not be put in order: {error}");
     }
     loop {
         match await_message() {

@@ -1,5 +1,6 @@
 //! Whether the processes of a package come up: each gets as far as waiting for its first message, or ends by itself.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use wharf_package::PlannedProcess;
@@ -10,8 +11,10 @@ use wharf_types::kernel::{ProcessInfo, ProcessPhase};
 
 use crate::error::StoreError;
 
-/// How long they are watched. One that is still busy then is taken for good: it has its reasons.
-const WATCHED: Duration = Duration::from_secs(2);
+/// How long they are watched at most. The watch ends as soon as all of them wait for a message or have ended: only one that
+/// does neither for all this time reaches it, and is taken for good, as it may have its reasons. It is long because a process
+/// that is about to crash has to get there, also on a busy machine.
+const WATCHED: Duration = Duration::from_secs(15);
 /// First pause between two looks; each is twice as long as the one before, up to the last.
 const PAUSE_MS: u64 = 1;
 const PAUSE_MS_MAX: u64 = 50;
@@ -20,23 +23,27 @@ const PAUSE_MS_MAX: u64 = 50;
 pub(crate) fn watch(processes: &[PlannedProcess]) -> Result<(), StoreError> {
     let until = Instant::now() + WATCHED;
     let mut pause = PAUSE_MS;
-    while !all_up(processes)? && Instant::now() < until {
+    let mut seen_up = BTreeSet::new();
+    while !all_up(processes, &mut seen_up)? && Instant::now() < until {
         timer::sleep(pause)?;
         pause = pause.saturating_mul(2).min(PAUSE_MS_MAX);
     }
     Ok(())
 }
 
-fn all_up(processes: &[PlannedProcess]) -> Result<bool, StoreError> {
+/// One that was seen waiting once is up, whatever it does now: it may have got its first message.
+fn all_up<'a>(processes: &'a [PlannedProcess], seen_up: &mut BTreeSet<&'a ProcessId>) -> Result<bool, StoreError> {
     let living = kernel::processes()?;
-    let mut all = true;
     for planned in processes {
-        all &= match living.iter().find(|info| info.id == planned.id) {
+        let up = match living.iter().find(|info| info.id == planned.id) {
             Some(info) => is_up(info)?,
             None => ended_well(&planned.id)?,
         };
+        if up {
+            seen_up.insert(&planned.id);
+        }
     }
-    Ok(all)
+    Ok(processes.iter().all(|planned| seen_up.contains(&planned.id)))
 }
 
 /// One that has ended in its first moments and starts again is up, if it ended by itself.

@@ -6,7 +6,7 @@ use wharf_types::PackageId;
 
 use crate::error::StoreError;
 use crate::paths::Target;
-use crate::record::Record;
+use crate::record::{Record, Work};
 
 /// How often to look for processes that were spawned while others were being ended.
 const ROUNDS_MAX: usize = 8;
@@ -16,8 +16,8 @@ pub(crate) fn uninstall(record: &mut Record, package: &PackageId) -> Result<(), 
     if record.find(package).is_none() {
         return Err(StoreError::NotInstalled(package.clone()));
     }
-    remove(&Target::new(package)?)?;
-    record.forget(package)
+    let target = Target::new(package)?;
+    record.remove_with(package, Work::Uninstall, || remove(&target))
 }
 
 /// Ends every process of a package, those that its processes spawned included, revokes what they held, handed on and

@@ -1,7 +1,9 @@
 //! What rights of the node's own modules mean, and how far they reach.
 
+use serde::Deserialize;
 use serde_json::Value;
 use wharf_types::ask::Weight;
+use wharf_types::http_client::HostParams;
 use wharf_types::{PackageId, ProcessId};
 
 use crate::capability::CapabilityEntry;
@@ -72,7 +74,7 @@ pub(super) fn right(context: &Context<'_>, issuer: &ProcessId, params: &Value) -
         }
         "vfs" => drive(context, params).unwrap_or_else(unknown),
         "kv" | "sqlite" => database(context, module, params).unwrap_or_else(unknown),
-        "http-client" => match host(params) {
+        "http-client" => match host(params).as_deref() {
             Some("*") => (Weight::Care, "may send requests to every public host of the internet".to_owned()),
             Some(host) => (Weight::Usual, format!("may send requests to {host}")),
             None => unknown(),
@@ -133,8 +135,9 @@ fn weight(kind: &str) -> Option<Weight> {
     }
 }
 
-fn host(params: &Value) -> Option<&str> {
-    params.get("host").and_then(Value::as_str)
+/// `{"host":"<pattern>"}`. What the client may ignore limits nothing: a process that holds no other reaches every host.
+fn host(params: &Value) -> Option<String> {
+    HostParams::deserialize(params).ok().filter(HostParams::is_plain).map(|params| params.host)
 }
 
 fn is_module(process: &ProcessId, name: &str) -> bool {
