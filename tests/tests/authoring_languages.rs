@@ -57,6 +57,9 @@ fn from_new_to_uninstall(language: &str, page: &str) {
     let first = built(&counter);
     let zip = PathBuf::from(first["zip"].as_str().unwrap());
     let original = fs::read(&zip).unwrap();
+    // On nodes of another name than this one's, which once made a difference to C.
+    let tested = author(&["test", path(&counter)]).ok();
+    assert!(tested.contains("2 passed, 0 failed"), "{tested}");
     node.wharf(&["install", "--yes", path(&counter)]).ok();
     assert_counted(&node, 0);
     let site = "/my-counter:my-counter:ann.os";

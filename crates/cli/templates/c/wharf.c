@@ -123,7 +123,11 @@ bool wharf_has_blob(void) { return kinode_process_standard_has_blob(); }
 
 wharf_bytes wharf_blob(void) {
   FORGET(beside, kinode_process_standard_lazy_load_blob_free);
-  if (!kinode_process_standard_get_blob(&beside)) return (wharf_bytes){NULL, 0};
+  if (!kinode_process_standard_get_blob(&beside)) {
+    // The bindings fill it in with whatever was on the stack.
+    memset(&beside, 0, sizeof beside);
+    return (wharf_bytes){NULL, 0};
+  }
   return (wharf_bytes){beside.bytes.ptr, beside.bytes.len};
 }
 
@@ -171,7 +175,11 @@ bool wharf_ask(const char *process, wharf_bytes body, uint64_t seconds, wharf_me
 
 bool wharf_get_state(wharf_bytes *state) {
   FORGET(saved, process_v1_list_u8_free);
-  if (!kinode_process_standard_get_state(&saved)) return false;
+  if (!kinode_process_standard_get_state(&saved)) {
+    // As for a blob.
+    memset(&saved, 0, sizeof saved);
+    return false;
+  }
   *state = (wharf_bytes){saved.ptr, saved.len};
   return true;
 }
