@@ -33,6 +33,7 @@ pub mod authoring;
 pub mod authority;
 pub mod cli;
 pub mod databases;
+pub mod folders;
 pub mod installing;
 pub mod memory;
 pub mod node;

@@ -3,9 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "fails the test")]
 
-use std::path::Path;
-
 use serde_json::{Value, json};
+use wharf_tests::folders::contents;
 use wharf_tests::packages::{Entry, SMALLEST, hash, manifest, metadata, package_of, read_entry, wasm, zip};
 use wharf_tests::prober::A;
 use wharf_tests::{Node, paths};
@@ -53,28 +52,10 @@ fn field(name: &str, value: Value) -> String {
 
 /// Everything that a refused package must not change: processes, packages, files.
 fn world(node: &Node) -> (Vec<String>, String, Vec<String>) {
-    (node.process_ids(), node.wharf(&["list", "--json"]).ok(), files(&node.home().vfs()))
-}
-
-/// Files and folders below, with their sizes. What the app store was given to keep is not part of a package.
-fn files(root: &Path) -> Vec<String> {
-    let (mut found, mut folders) = (Vec::new(), vec![root.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let about = path.symlink_metadata().unwrap();
-            let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
-            if name.starts_with("app-store:sys/downloads") {
-                continue;
-            }
-            found.push(format!("{name} {:?} {}", about.file_type(), if about.is_file() { about.len() } else { 0 }));
-            if about.is_dir() {
-                folders.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
+    // What the app store was given to keep is not part of a package.
+    let is_of_packages = |name: &String| !name.starts_with("app-store:sys/downloads");
+    let files = contents(&node.home().vfs()).into_iter().filter(is_of_packages).collect();
+    (node.process_ids(), node.wharf(&["list", "--json"]).ok(), files)
 }
 
 /// Gives a package to the node without `wharf`, and returns the reason for the refusal.

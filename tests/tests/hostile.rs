@@ -6,10 +6,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "fails the test")]
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use wharf_tests::Node;
+use wharf_tests::folders::contents;
 use wharf_tests::packages::{Entry, SMALLEST, hash, manifest, metadata, package_of, trapping, wasm, zip};
 
 const APP_STORE: &str = "main:app-store:sys";
@@ -138,26 +137,8 @@ fn package(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Every file and folder of the vfs, with its size.
-fn files(root: &Path) -> Vec<String> {
-    let (mut found, mut folders) = (Vec::new(), vec![root.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let about = path.symlink_metadata().unwrap();
-            let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
-            found.push(format!("{name} {:?} {}", about.file_type(), if about.is_file() { about.len() } else { 0 }));
-            if about.is_dir() {
-                folders.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
 fn world(node: &Node) -> (Vec<String>, String, Vec<String>) {
-    (node.process_ids(), node.wharf(&["list", "--json"]).ok(), files(&node.home().vfs()))
+    (node.process_ids(), node.wharf(&["list", "--json"]).ok(), contents(&node.home().vfs()))
 }
 
 /// Whether it was installed. Each answer comes, and each refusal has a reason.

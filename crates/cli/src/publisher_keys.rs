@@ -14,7 +14,6 @@ use wharf_types::NodeName;
 
 use crate::args::KeysArgs;
 use crate::errors::{CliError, CliResult};
-use crate::text;
 
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -130,7 +129,7 @@ impl PublisherKeys {
 }
 
 fn public(publisher: &NodeName, pair: &Ed25519KeyPair) -> PublicKey {
-    PublicKey { publisher: publisher.clone(), public_key: text::hex(pair.public_key().as_ref()) }
+    PublicKey { publisher: publisher.clone(), public_key: wharf_types::hex::encode(pair.public_key().as_ref()) }
 }
 
 fn to_pem(document: &[u8]) -> String {

@@ -3,9 +3,7 @@
 use ring::digest::{SHA256, digest};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use wharf_package::{PackageSignature, SignatureError, Unsigned, signature};
-use wharf_types::PackageId;
-
-use crate::text;
+use wharf_types::{PackageId, hex};
 
 /// Why a signature does not count, or cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +20,10 @@ pub(crate) enum Untrue {
 pub(crate) fn signer(package: &PackageId, zip: &[u8]) -> Result<Option<String>, Untrue> {
     let unsigned = signature::split(zip)?;
     let Some(by) = &unsigned.signature else { return Ok(None) };
-    let bytes = |text: &str| unhex(text).ok_or(Untrue::Form(SignatureError::Malformed));
-    let key = UnparsedPublicKey::new(&ED25519, bytes(by.public_key())?);
-    let verified = key.verify(&message(package, &unsigned), &bytes(by.signature())?);
+    let malformed = || Untrue::Form(SignatureError::Malformed);
+    let key: [u8; 32] = hex::decode(by.public_key()).ok_or_else(malformed)?;
+    let signature: [u8; 64] = hex::decode(by.signature()).ok_or_else(malformed)?;
+    let verified = UnparsedPublicKey::new(&ED25519, key).verify(&message(package, &unsigned), &signature);
     verified.map_err(|_| Untrue::Forged)?;
     Ok(Some(by.public_key().to_owned()))
 }
@@ -32,18 +31,12 @@ pub(crate) fn signer(package: &PackageId, zip: &[u8]) -> Result<Option<String>, 
 /// The package with a signature of this key.
 pub(crate) fn sign(package: &PackageId, zip: &[u8], key: &Ed25519KeyPair) -> Result<Vec<u8>, SignatureError> {
     let unsigned = signature::split(zip)?;
-    let proof = text::hex(key.sign(&message(package, &unsigned)).as_ref());
-    signature::attach(zip, &PackageSignature::new(&text::hex(key.public_key().as_ref()), &proof)?)
+    let proof = hex::encode(key.sign(&message(package, &unsigned)).as_ref());
+    signature::attach(zip, &PackageSignature::new(&hex::encode(key.public_key().as_ref()), &proof)?)
 }
 
 fn message(package: &PackageId, unsigned: &Unsigned) -> Vec<u8> {
-    signature::message(package, &text::hex(digest(&SHA256, &unsigned.zip).as_ref()))
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| Some(digit(pair.first()?)? << 4 | digit(pair.get(1)?)?)).collect()
+    signature::message(package, &hex::encode(digest(&SHA256, &unsigned.zip).as_ref()))
 }
 
 #[cfg(test)]
@@ -63,7 +56,7 @@ mod tests {
         tree.add_file("manifest.json", b"[]".to_vec()).unwrap();
         let zip = tree.to_zip().unwrap();
         let signed = sign(&chat, &zip, &key).unwrap();
-        let by = Some(text::hex(key.public_key().as_ref()));
+        let by = Some(hex::encode(key.public_key().as_ref()));
         assert_eq!(signer(&chat, &zip).unwrap(), None);
         assert_eq!(signer(&chat, &signed).unwrap(), by);
         assert_eq!(signer(&chat, &sign(&chat, &signed, &key).unwrap()).unwrap(), by);

@@ -14,7 +14,7 @@ use wharf_types::{PackageId, ProcessId};
 
 use crate::errors::{CliError, CliResult};
 use crate::output::note;
-use crate::{signature, text};
+use crate::signature;
 
 /// Name of the file that says what a package is.
 const METADATA: &str = "metadata.json";
@@ -213,7 +213,7 @@ fn read_at_most(path: &Path, bytes_max: u64) -> CliResult<Vec<u8>> {
 
 /// SHA-256 in hex, as a version of a package is named.
 pub(crate) fn hash(zip: &[u8]) -> String {
-    text::hex(digest(&SHA256, zip).as_ref())
+    wharf_types::hex::encode(digest(&SHA256, zip).as_ref())
 }
 
 #[cfg(test)]

@@ -32,11 +32,6 @@ pub(crate) fn clean_block(text: &str, indent: &str) -> String {
     lines.join(&format!("\n{indent}"))
 }
 
-/// Bytes in hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A number of bytes for people.
 pub(crate) fn bytes(count: usize) -> String {
     const KIB: usize = 1024;

@@ -18,7 +18,8 @@
 //! | `grants` | giving, handing on, keeping and giving up |
 //! | `revocation` | taking back what was given, from everyone it reached |
 //! | [`process`] | an entry of the process table |
-//! | [`kernel`] | the table, permissions, calls of modules |
+//! | [`kernel`] | the table, permissions |
+//! | `calls` | requests of modules, which no session sends |
 //! | `journal` | changes of table and store in one order |
 //! | [`session`] | a guest's view: send, receive, answer |
 //! | [`module`], `runner` | runtime modules and the one loop that serves them |
@@ -40,6 +41,7 @@ pub mod api;
 mod backoff;
 mod book;
 pub mod budget;
+mod calls;
 pub mod capability;
 mod census;
 mod counters;
@@ -82,7 +84,8 @@ mod trace;
 mod watch;
 
 pub use book::Book;
-pub use kernel::{CallError, Kernel, Parts, SendAs};
+pub use calls::{CallError, SendAs};
+pub use kernel::{Kernel, Parts};
 pub use limit_hits::{Limit, LimitHits};
 pub use limits::Limits;
 pub use runner::ModuleHandle;

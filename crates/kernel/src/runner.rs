@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 use wharf_types::events::Happening;
 use wharf_types::{Address, NodeName, ProcessId};
 
+use crate::calls::{Ask, CallError, SendAs};
 use crate::counters::Counted;
 use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Payload, ReplyPath, Seconds};
-use crate::kernel::{Ask, CallError, Kernel, SendAs};
+use crate::kernel::Kernel;
 use crate::limit_hits::Limit;
 use crate::mailbox::Mailbox;
 use crate::module::{Answer, Begins, Caller, Refusal, RuntimeModule};

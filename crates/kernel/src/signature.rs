@@ -1,6 +1,7 @@
 //! Checking Ed25519 signatures for guests: they bring keys and bytes, and no cryptography of their own.
 
 use ring::signature::{ED25519, UnparsedPublicKey};
+use wharf_types::hex;
 
 const KEY_BYTES: usize = 32;
 const SIGNATURE_BYTES: usize = 64;
@@ -25,22 +26,9 @@ pub(crate) fn verify(public_key: &str, signature: &str, message: &[u8]) -> Resul
     if message.len() > MESSAGE_BYTES_MAX {
         return Err(SignatureError::TooLong);
     }
-    let key: [u8; KEY_BYTES] = unhex(public_key).ok_or(SignatureError::Key)?;
-    let signature: [u8; SIGNATURE_BYTES] = unhex(signature).ok_or(SignatureError::Signature)?;
+    let key: [u8; KEY_BYTES] = hex::decode(public_key).ok_or(SignatureError::Key)?;
+    let signature: [u8; SIGNATURE_BYTES] = hex::decode(signature).ok_or(SignatureError::Signature)?;
     UnparsedPublicKey::new(&ED25519, key).verify(message, &signature).map_err(|_| SignatureError::Wrong)
-}
-
-/// Exactly `N` bytes of hex.
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != N.checked_mul(2)? {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
-        *byte = u8::try_from(digit(0)?.checked_mul(16)?.checked_add(digit(1)?)?).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -11,10 +11,11 @@ use wharf_types::kernel::ProcessPhase;
 use wharf_types::{Address, LazyLoadBlob, OnExit, Request};
 
 use crate::backoff::Backoff;
+use crate::calls::{Ask, SendAs};
 use crate::ended;
 use crate::envelope::{Blob, Content};
 use crate::events::cut_exit;
-use crate::kernel::{Ask, Kernel, SendAs};
+use crate::kernel::Kernel;
 use crate::launcher::{Crash, Exit, Prepared, Program};
 use crate::lifecycle::Revocation;
 use crate::process::Process;

@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use wharf_home::Home;
 use wharf_kernel::capability::Authority;
-use wharf_types::NodeName;
+use wharf_types::{NodeName, hex};
 
 use crate::exit::Stopped;
 
@@ -25,7 +25,7 @@ pub struct Taken {
     /// Name of the node.
     pub node: NodeName,
     /// Seed of its key.
-    pub seed: Vec<u8>,
+    pub seed: [u8; 32],
     /// The secret that gives control of the node while this daemon runs.
     pub token: String,
     home: Home,
@@ -53,7 +53,7 @@ pub fn take(home: &Home, asked_for: Option<&NodeName>) -> Result<Taken, Stopped>
     }
     let lock = lock(home)?;
     let (node, seed) = identity(home, asked_for)?;
-    let token = hex(&random::<32>()?);
+    let token = hex::encode(&random::<32>()?);
     for (path, text) in [(home.pid(), std::process::id().to_string()), (home.token(), token.clone())] {
         write_private(&path, &text).map_err(|error| unusable(&path, error))?;
     }
@@ -124,7 +124,7 @@ fn lock(home: &Home) -> Result<File, Stopped> {
     Ok(file)
 }
 
-fn identity(home: &Home, asked_for: Option<&NodeName>) -> Result<(NodeName, Vec<u8>), Stopped> {
+fn identity(home: &Home, asked_for: Option<&NodeName>) -> Result<(NodeName, [u8; 32]), Stopped> {
     let path = home.node_key();
     let refuse = |what: String| Stopped::HomeUnusable(format!("{}: {what}", path.display()));
     let mut text = String::new();
@@ -137,7 +137,7 @@ fn identity(home: &Home, asked_for: Option<&NodeName>) -> Result<(NodeName, Vec<
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let node = asked_for.map_or(DEFAULT_NODE, NodeName::as_str).to_owned();
             let seed = Authority::new_seed().map_err(|error| Stopped::Failed(error.to_string()))?;
-            let file = KeyFile { format: VERSION, node, seed: hex(&seed) };
+            let file = KeyFile { format: VERSION, node, seed: hex::encode(&seed) };
             let text = toml::to_string(&file).map_err(|error| refuse(error.to_string()))?;
             write_private(&path, &text).map_err(|error| refuse(error.to_string()))?;
             file
@@ -154,7 +154,7 @@ fn identity(home: &Home, asked_for: Option<&NodeName>) -> Result<(NodeName, Vec<
             home.root().display()
         )));
     }
-    let seed = unhex(&file.seed).ok_or_else(|| refuse("its seed is not hex".to_owned()))?;
+    let seed: [u8; 32] = hex::decode(&file.seed).ok_or_else(|| refuse("its seed is not 32 bytes in hex".to_owned()))?;
     Ok((node, seed))
 }
 
@@ -174,15 +174,4 @@ fn random<const N: usize>() -> Result<[u8; N], Stopped> {
         .fill(&mut bytes)
         .map_err(|_| Stopped::Failed("the operating system gives no random bytes".to_owned()))?;
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
 }

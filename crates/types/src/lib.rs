@@ -21,6 +21,7 @@
 //! | [`http_client`] | `http-client:distro:sys` |
 //! | [`login`] | the HTTP endpoint `/login:distro:sys` |
 //! | [`rpc`] | the HTTP endpoint `/rpc:distro:sys/message` |
+//! | [`hex`] | nobody: how keys, hashes and signatures are written |
 //! | [`app_store`], [`ask`] | `main:app-store:sys`, and what packages ask for |
 
 pub mod app_store;
@@ -29,6 +30,7 @@ pub mod capability;
 pub mod database;
 pub mod events;
 pub mod exit;
+pub mod hex;
 pub mod http_client;
 pub mod http_server;
 pub mod id;

@@ -152,7 +152,7 @@ impl<W: Write + Seek> Pack<W> {
             bytes += read as u64;
             self.tell(read as u64);
         }
-        Ok(FileEntry { bytes, sha256: text::hex(digest.finish().as_ref()) })
+        Ok(FileEntry { bytes, sha256: wharf_types::hex::encode(digest.finish().as_ref()) })
     }
 
     fn tell(&mut self, read: u64) {

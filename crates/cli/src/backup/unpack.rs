@@ -13,7 +13,6 @@ use zip::ZipArchive;
 use super::manifest::FileEntry;
 use super::{ArchiveError, MANIFEST, Manifest};
 use crate::output::note;
-use crate::text;
 
 /// Longest manifest: some millions of files.
 const MANIFEST_BYTES_MAX: u64 = 1 << 30;
@@ -98,7 +97,7 @@ fn write(from: impl Read, name: &str, path: &Path, expected: &FileEntry) -> Resu
         file.write_all(part).map_err(ArchiveError::io("writing", path.display()))?;
         bytes += read as u64;
     }
-    if bytes != expected.bytes || text::hex(digest.finish().as_ref()) != expected.sha256 {
+    if bytes != expected.bytes || wharf_types::hex::encode(digest.finish().as_ref()) != expected.sha256 {
         return Err(ArchiveError::Damaged(format!("{name:?} is not what was put in")));
     }
     Ok(())

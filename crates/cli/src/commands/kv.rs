@@ -103,7 +103,8 @@ fn key(form: &KeyForm, typed: &str) -> CliResult<Vec<u8>> {
 
 /// For people: text, or the digits of the bytes; cut.
 fn shown(bytes: &[u8]) -> String {
-    let whole = std::str::from_utf8(bytes).map_or_else(|_| format!("0x{}", text::hex(bytes)), str::to_owned);
+    let whole =
+        std::str::from_utf8(bytes).map_or_else(|_| format!("0x{}", wharf_types::hex::encode(bytes)), str::to_owned);
     let mut cut: String = whole.chars().take(SHOWN_MAX).collect();
     if cut.len() < whole.len() {
         cut.push('…');
@@ -113,7 +114,7 @@ fn shown(bytes: &[u8]) -> String {
 
 /// For programs: text, or `{"hex":"..."}`.
 fn readable(bytes: &[u8]) -> Value {
-    std::str::from_utf8(bytes).map_or_else(|_| json!({ "hex": text::hex(bytes) }), |text| json!(text))
+    std::str::from_utf8(bytes).map_or_else(|_| json!({ "hex": wharf_types::hex::encode(bytes) }), |text| json!(text))
 }
 
 fn ask(

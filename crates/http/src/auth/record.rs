@@ -8,8 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
+use wharf_types::hex;
 
-use super::secret::{Digest, NoRandomness, hex, random, unhex};
+use super::secret::{Digest, NoRandomness, random};
 use super::session::Session;
 
 /// Format that is read and written.
@@ -84,7 +85,7 @@ impl Record {
             return Err(RecordError::Newer(format));
         }
         let document: Document = serde_json::from_slice(bytes).map_err(damaged)?;
-        let origins_key = unhex(&document.origins_key);
+        let origins_key = hex::decode(&document.origins_key);
         Ok(Self {
             password: document.password,
             origins_key: origins_key.ok_or_else(|| RecordError::Damaged("its key is not 32 bytes".to_owned()))?,
@@ -96,7 +97,7 @@ impl Record {
         let document = Document {
             format: FORMAT,
             password: self.password.clone(),
-            origins_key: hex(&self.origins_key),
+            origins_key: hex::encode(&self.origins_key),
             sessions: self.sessions.values().cloned().collect(),
         };
         // Numbers and text are always JSON.

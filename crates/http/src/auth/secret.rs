@@ -5,6 +5,7 @@ use std::fmt;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use wharf_types::hex;
 
 /// The operating system gives no random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +25,7 @@ pub(crate) struct Secret(String);
 impl Secret {
     /// A new one.
     pub(crate) fn new() -> Result<Self, NoRandomness> {
-        Ok(Self(hex(&random()?)))
+        Ok(Self(hex::encode(&random()?)))
     }
 
     /// It, for whom it is for.
@@ -50,7 +51,7 @@ impl Digest {
 
     /// It as hex.
     pub(crate) fn hex(&self) -> String {
-        hex(&self.0)
+        hex::encode(&self.0)
     }
 }
 
@@ -69,7 +70,7 @@ impl Serialize for Digest {
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        unhex(&text).map(Self).ok_or_else(|| serde::de::Error::custom("not 32 bytes in hex"))
+        hex::decode(&text).map(Self).ok_or_else(|| serde::de::Error::custom("not 32 bytes in hex"))
     }
 }
 
@@ -78,23 +79,6 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut sum = [0; 32];
     sum.copy_from_slice(digest(&SHA256, bytes).as_ref());
     sum
-}
-
-/// Bytes as hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// 32 bytes from hex.
-pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 2 * bytes.len() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

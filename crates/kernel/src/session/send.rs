@@ -9,13 +9,13 @@ use wharf_types::{Capability, IdError};
 
 use super::receive::Incoming;
 use super::{IdUse, Outstanding, Route, Session};
+use crate::calls::CallError;
 use crate::capability::HoldingRef;
 use crate::counters::Counted;
 use crate::envelope::{
     Blob, Content, Envelope, FailedRequest, FailureKind, Kind, MessageId, Payload, ReplyPath, Rsvp, Seconds,
     WrittenAddress,
 };
-use crate::kernel::CallError;
 use crate::limit_hits::Limit;
 use crate::mailbox::{Mailbox, Refused};
 

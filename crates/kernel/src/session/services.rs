@@ -7,9 +7,10 @@ use wharf_types::vfs::{VfsAction, VfsRequest, VfsResponse};
 use wharf_types::{Address, Capability, OnExit, ProcessId};
 
 use super::Session;
+use crate::calls::{Ask, SendAs};
 use crate::envelope::{Content, Payload, Seconds};
 use crate::grants::{Gift, NotGiven};
-use crate::kernel::{Ask, Kernel, SendAs};
+use crate::kernel::Kernel;
 use crate::lifecycle::{InitializeError, NewProcess};
 use crate::limit_hits::Limit;
 use crate::persistence::StoreError;
