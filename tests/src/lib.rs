@@ -12,6 +12,8 @@
 //! | [`authoring`] | running it as the author of a package |
 //! | [`running`] | commands that go on until they are stopped |
 //! | [`databases`] | asking kv and sqlite |
+//! | [`pairs`] | what is written again and again, to see what of it is kept |
+//! | [`faulty_disk`] | a disk beneath a daemon that fails or loses power |
 //! | [`prober`] | the guest that does what a test tells it |
 //! | [`web`] | a web server for processes to ask |
 //! | [`web_two`] | one that speaks HTTP/2 only |
@@ -33,11 +35,13 @@ pub mod authoring;
 pub mod authority;
 pub mod cli;
 pub mod databases;
+pub mod faulty_disk;
 pub mod folders;
 pub mod installing;
 pub mod memory;
 pub mod node;
 pub mod packages;
+pub mod pairs;
 pub mod paths;
 pub mod prober;
 pub mod prometheus;

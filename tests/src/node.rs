@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use wharf_home::Home;
 use wharf_types::kernel::{KernelCommand, KernelResponse, ProcessInfo};
 
+use crate::faulty_disk::LOST_POWER;
 use crate::paths;
 use crate::wait::eventually;
 
@@ -203,6 +204,15 @@ impl Node {
     /// Ends it without warning.
     pub fn kill_9(&mut self) {
         self.end(Signal::KILL);
+    }
+
+    /// Waits for its end on a disk that lost power (`faulty_disk`).
+    pub fn lost_power(&mut self) {
+        let mut running = self.running.take().expect("the node runs");
+        let status = running.child.wait().unwrap();
+        running.stdout.join().unwrap();
+        let stderr = running.stderr.join().unwrap();
+        assert_eq!(status.code(), Some(LOST_POWER), "the daemon should end because of the disk: {stderr}");
     }
 
     /// Kills it without waiting for its end; [`Node::kill_9`] has to follow. For tests whose threads still use it.

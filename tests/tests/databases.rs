@@ -5,13 +5,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "fails the test")]
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use wharf_tests::databases::{Db, probers};
+use wharf_tests::databases::Db;
+use wharf_tests::pairs::{Kept, Pair};
 use wharf_tests::prober::{A, B};
 use wharf_tests::{Node, eventually, paths};
 
@@ -32,107 +30,26 @@ impl Random {
     }
 }
 
-/// One who writes numbers, one after the other; each number twice, which must not be told apart.
-struct Writer {
-    module: &'static str,
-    db: &'static str,
-    /// The last number that was acknowledged.
-    acknowledged: AtomicU64,
-}
-
-impl Writer {
-    fn new(module: &'static str, db: &'static str) -> Self {
-        Self { module, db, acknowledged: AtomicU64::new(0) }
-    }
-
-    /// The request that writes a number, with its blob.
-    fn request(&self, n: u64) -> (Value, String) {
-        let action = if self.module == "kv" {
-            let key = |half: &str| json!({ "Set": { "key": half.as_bytes(), "bytes": n.to_string().len() } });
-            (json!({ "Batch": [key("left"), key("right")] }), format!("{n}{n}"))
-        } else {
-            let statement = "UPDATE pair SET left = ?1, right = ?1";
-            (json!({ "Write": { "statement": statement, "tx_id": null } }), json!([n]).to_string())
-        };
-        (json!({ "package_id": probers(), "db": self.db, "action": action.0 }), action.1)
-    }
-
-    /// Writes until the node is gone. In the owner's name: no guest is in between who could be slow to see it.
-    fn write(&self, node: &Node) {
-        loop {
-            let n = self.acknowledged.load(Ordering::SeqCst) + 1;
-            let (body, blob) = self.request(n);
-            let message = json!({
-                "process": format!("{}:distro:sys", self.module),
-                "expects_response": 30,
-                "body": body.to_string(),
-                "data": BASE64_STANDARD.encode(blob),
-            });
-            let Ok(response) = node.rpc(&message).send() else { return };
-            let Ok(bytes) = response.bytes() else { return };
-            let Ok(reply) = serde_json::from_slice::<Value>(&bytes) else { return };
-            let body: Vec<u8> = serde_json::from_value(reply["body"].clone()).unwrap_or_default();
-            assert_eq!(String::from_utf8(body).unwrap(), "\"Ok\"", "{n}: {reply}");
-            self.acknowledged.store(n, Ordering::SeqCst);
-        }
-    }
-
-    fn open(&self, node: &Node, durability: &str) {
-        let db = Db::new(node, A, self.module, self.db);
-        db.done(json!({ "OpenWith": { "durability": durability } }));
-        if self.module == "sqlite" {
-            assert_eq!(db.write("CREATE TABLE pair (left, right)", &json!([])), "Ok");
-            assert_eq!(db.write("INSERT INTO pair VALUES (0, 0)", &json!([])), "Ok");
-        } else {
-            assert_eq!((db.set("left", "0"), db.set("right", "0")), (json!("Ok"), json!("Ok")));
-        }
-    }
-
-    /// What is there has to be what was acknowledged, or what was under way; and whole.
-    fn check(&self, node: &Node, round: u64) {
-        let db = Db::new(node, A, self.module, self.db);
-        let (left, right): (u64, u64) = if self.module == "kv" {
-            let number = |key: &str| db.get(key).unwrap().parse().unwrap();
-            (number("left"), number("right"))
-        } else {
-            let rows = db.query("SELECT left, right FROM pair", &json!([]));
-            (rows[0]["left"].as_u64().unwrap(), rows[0]["right"].as_u64().unwrap())
-        };
-        let acknowledged = self.acknowledged.load(Ordering::SeqCst);
-        let what = format!("{} {} after kill {round}", self.module, self.db);
-        assert_eq!(left, right, "{what}: half of a change is there");
-        assert!(
-            left == acknowledged || left == acknowledged + 1,
-            "{what}: {left}, and {acknowledged} was acknowledged"
-        );
-        self.acknowledged.store(left, Ordering::SeqCst);
-    }
-}
-
 #[test]
 fn what_was_acknowledged_survives_kills_and_nothing_is_half() {
     let (kills, seed) = (setting("WHARF_DATABASE_KILLS", 40), setting("WHARF_SEED", 1));
     println!("WHARF_DATABASE_KILLS={kills} WHARF_SEED={seed}");
     let mut random = Random(seed);
     let mut node = Node::with_prober();
-    let writers = [
-        Writer::new("kv", "fast"),
-        Writer::new("kv", "safe"),
-        Writer::new("sqlite", "fast"),
-        Writer::new("sqlite", "safe"),
-    ];
-    for writer in &writers {
-        writer.open(&node, if writer.db == "safe" { "power" } else { "process" });
+    let pairs =
+        [Pair::new("kv", "fast"), Pair::new("kv", "safe"), Pair::new("sqlite", "fast"), Pair::new("sqlite", "safe")];
+    for pair in &pairs {
+        pair.open(&node, if pair.db == "safe" { "power" } else { "process" });
     }
     for round in 1..=kills {
         let (enough, later) = (random.below(20), Duration::from_micros(random.below(3_000)));
-        let before: u64 = writers.iter().map(|writer| writer.acknowledged.load(Ordering::SeqCst)).sum();
+        let before: u64 = pairs.iter().map(|pair| pair.acknowledged()).sum();
         std::thread::scope(|scope| {
-            for writer in &writers {
-                scope.spawn(|| writer.write(&node));
+            for pair in &pairs {
+                scope.spawn(|| pair.write_until_it_is_gone(&node));
             }
             eventually("enough was acknowledged", || {
-                let now: u64 = writers.iter().map(|writer| writer.acknowledged.load(Ordering::SeqCst)).sum();
+                let now: u64 = pairs.iter().map(|pair| pair.acknowledged()).sum();
                 (now >= before + enough).then_some(())
             });
             // Not to wait for anything: so that it is killed at any moment, and not always after an answer.
@@ -141,8 +58,8 @@ fn what_was_acknowledged_survives_kills_and_nothing_is_half() {
         });
         node.kill_9();
         node.start_again();
-        for writer in &writers {
-            writer.check(&node, round);
+        for pair in &pairs {
+            pair.check(&node, Kept::Acknowledged, &format!("kill {round}"));
         }
     }
 }
@@ -150,9 +67,9 @@ fn what_was_acknowledged_survives_kills_and_nothing_is_half() {
 #[test]
 fn a_backup_has_every_database_as_it_was_at_one_moment() {
     let node = Node::with_prober();
-    let writers = [Writer::new("kv", "under load"), Writer::new("sqlite", "under load")];
-    for writer in &writers {
-        writer.open(&node, "process");
+    let pairs = [Pair::new("kv", "under load"), Pair::new("sqlite", "under load")];
+    for pair in &pairs {
+        pair.open(&node, "process");
     }
     let (kv, sql) = (Db::new(&node, A, "kv", "quiet"), Db::new(&node, B, "sqlite", "quiet"));
     kv.done(json!("Open"));
@@ -164,9 +81,9 @@ fn a_backup_has_every_database_as_it_was_at_one_moment() {
     let at_least = std::thread::scope(|scope| {
         let made = scope.spawn(|| {
             eventually("there is something to copy", || {
-                writers.iter().all(|writer| writer.acknowledged.load(Ordering::SeqCst) > 10).then_some(())
+                pairs.iter().all(|pair| pair.acknowledged() > 10).then_some(())
             });
-            let at_least = writers.each_ref().map(|writer| writer.acknowledged.load(Ordering::SeqCst));
+            let at_least = pairs.each_ref().map(|pair| pair.acknowledged());
             let made = node.wharf(&["backup", zip.to_str().unwrap(), "--json"]).ok();
             let made: Value = serde_json::from_str(&made).unwrap();
             assert_eq!(made["left_out"], json!([]));
@@ -174,8 +91,8 @@ fn a_backup_has_every_database_as_it_was_at_one_moment() {
             node.signal_kill();
             at_least
         });
-        for writer in &writers {
-            scope.spawn(|| writer.write(&node));
+        for pair in &pairs {
+            scope.spawn(|| pair.write_until_it_is_gone(&node));
         }
         made.join().unwrap()
     });
@@ -185,10 +102,10 @@ fn a_backup_has_every_database_as_it_was_at_one_moment() {
     let restored = std::process::Command::new(paths::binary("wharf")).args(restore).output().unwrap();
     assert!(restored.status.success(), "{restored:?}");
     let restored = Node::builder().home(&home).start();
-    for (writer, at_least) in writers.iter().zip(at_least) {
-        let now = writer.acknowledged.load(Ordering::SeqCst);
-        let db = Db::new(&restored, A, writer.module, writer.db);
-        let (left, right) = if writer.module == "kv" {
+    for (pair, at_least) in pairs.iter().zip(at_least) {
+        let now = pair.acknowledged();
+        let db = Db::new(&restored, A, pair.module, pair.db);
+        let (left, right) = if pair.module == "kv" {
             (db.get("left").unwrap(), db.get("right").unwrap())
         } else {
             let rows = db.query("SELECT left, right FROM pair", &json!([]));
