@@ -8,11 +8,13 @@
 //! | [`node`] | a daemon: start, restart, kill, stop |
 //! | [`rpc`] | sending it messages |
 //! | [`socket`] | a WebSocket of it |
+//! | [`browser`] | Chromium |
 //! | [`cli`] | running `wharf` against it |
 //! | [`authoring`] | running it as the author of a package |
 //! | [`running`] | commands that go on until they are stopped |
 //! | [`databases`] | asking kv and sqlite |
 //! | [`prober`] | the guest that does what a test tells it |
+//! | [`pebble`] | an authority for certificates |
 //! | [`web`] | a web server for processes to ask |
 //! | [`web_two`] | one that speaks HTTP/2 only |
 //! | [`authority`] | who holds what, handing it on, and whether it works |
@@ -31,6 +33,7 @@
 
 pub mod authoring;
 pub mod authority;
+pub mod browser;
 pub mod cli;
 pub mod databases;
 pub mod folders;
@@ -39,6 +42,7 @@ pub mod memory;
 pub mod node;
 pub mod packages;
 pub mod paths;
+pub mod pebble;
 pub mod prober;
 pub mod prometheus;
 pub mod rpc;
@@ -48,7 +52,9 @@ pub mod wait;
 pub mod web;
 pub mod web_two;
 
+pub use browser::Browser;
 pub use node::{Builder, Node};
+pub use pebble::Pebble;
 pub use rpc::Reply;
 pub use running::Running;
 pub use socket::Socket;

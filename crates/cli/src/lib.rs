@@ -11,6 +11,7 @@ mod args;
 mod asks;
 mod authoring;
 mod backup;
+mod certificate;
 mod client;
 mod commands;
 mod doctor;
