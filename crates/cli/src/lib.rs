@@ -16,6 +16,8 @@ mod client;
 mod commands;
 mod doctor;
 mod errors;
+#[doc(hidden)]
+pub mod fuzzing;
 mod helper;
 mod interrupts;
 mod keys;

@@ -29,11 +29,14 @@
 //! | `socket` | WebSockets |
 //! | `stream` | bodies that pass piece by piece |
 //! | `under_way` | what one connection is busy with |
+//! | `fuzzing` | doors for fuzz targets |
 
 mod access;
 mod auth;
 mod body;
 mod content;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guest;
 mod incoming;
 mod module;

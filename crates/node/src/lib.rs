@@ -17,6 +17,8 @@ pub mod bundled;
 mod doors;
 mod drives;
 pub mod exit;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod home;
 mod lines;
 mod log_file;
