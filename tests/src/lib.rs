@@ -8,6 +8,7 @@
 //! | [`node`] | a daemon: start, restart, kill, stop |
 //! | [`rpc`] | sending it messages |
 //! | [`socket`] | a WebSocket of it |
+//! | [`browser`] | Chromium |
 //! | [`cli`] | running `wharf` against it |
 //! | [`authoring`] | running it as the author of a package |
 //! | [`running`] | commands that go on until they are stopped |
@@ -15,6 +16,7 @@
 //! | [`pairs`] | what is written again and again, to see what of it is kept |
 //! | [`faulty_disk`] | a disk beneath a daemon that fails or loses power |
 //! | [`prober`] | the guest that does what a test tells it |
+//! | [`pebble`] | an authority for certificates |
 //! | [`web`] | a web server for processes to ask |
 //! | [`web_two`] | one that speaks HTTP/2 only |
 //! | [`authority`] | who holds what, handing it on, and whether it works |
@@ -33,6 +35,7 @@
 
 pub mod authoring;
 pub mod authority;
+pub mod browser;
 pub mod cli;
 pub mod databases;
 pub mod faulty_disk;
@@ -43,6 +46,7 @@ pub mod node;
 pub mod packages;
 pub mod pairs;
 pub mod paths;
+pub mod pebble;
 pub mod prober;
 pub mod prometheus;
 pub mod rpc;
@@ -52,7 +56,9 @@ pub mod wait;
 pub mod web;
 pub mod web_two;
 
+pub use browser::Browser;
 pub use node::{Builder, Node};
+pub use pebble::Pebble;
 pub use rpc::Reply;
 pub use running::Running;
 pub use socket::Socket;

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "fails the test")]
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
@@ -227,9 +227,30 @@ fn half_open_requests_are_ended() {
         let mut rest = Vec::new();
         match stream.read_to_end(&mut rest) {
             Ok(_) => assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&rest)),
-            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
         }
     }
+}
+
+/// Slowloris: who sends a byte of a header now and then is not idle, and is let go all the same; nobody else notices.
+#[test]
+fn who_sends_a_request_byte_by_byte_is_let_go_and_others_are_served() {
+    let node = node("[http_limits]\nheader_wait = 1");
+    let page = json!({ "path": "/", "authenticated": false, "local_only": false, "cache": true });
+    let bind = json!([{ "Await": { "to": SERVER, "body": { "Bind": page }, "blob": "served" } }]);
+    node.run(A, bind);
+    let mut slow: Vec<_> = (0..200).map(|_| half_open(&node)).collect();
+    slow.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
+    eventually("all are let go", || {
+        assert_eq!(node.get(&format!("/{A}")), (200, "served".to_owned()));
+        slow.retain_mut(|stream| {
+            // What the node closed does not take bytes for long, and says so when it is read.
+            let is_taken = stream.write(b"x").is_ok();
+            let is_open = matches!(stream.read(&mut [0; 512]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+            is_taken && is_open
+        });
+        slow.is_empty().then_some(())
+    });
 }
 
 fn half_open(node: &Node) -> TcpStream {

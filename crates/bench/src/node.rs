@@ -47,12 +47,24 @@ impl<'a> Node<'a> {
 
     /// The same, with these contents of `wharf.toml`.
     pub(crate) fn with_settings(tools: &'a Tools, toml: &str) -> Result<Self> {
+        let zip = fs::read(&tools.package).with_context(|| tools.package.display().to_string())?;
+        let node = Self::bare(tools, toml)?;
+        node.install(("bench", "wharf.os"), &zip)?;
+        Ok(node)
+    }
+
+    /// A new node with another package: its name and publisher, and its zip.
+    pub(crate) fn with_package(tools: &'a Tools, package: (&str, &str), zip: &[u8]) -> Result<Self> {
+        let node = Self::bare(tools, "")?;
+        node.install(package, zip)?;
+        Ok(node)
+    }
+
+    fn bare(tools: &'a Tools, toml: &str) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("wharf-bench-").tempdir().context("making a home")?;
         let root = Home::new(home.path().join("node"));
         fs::create_dir(root.root()).and_then(|()| fs::write(root.config(), toml)).context("writing the settings")?;
-        let node = Self { tools, daemon: Daemon::start(tools, &home)?, home };
-        node.install()?;
-        Ok(node)
+        Ok(Self { tools, daemon: Daemon::start(tools, &home)?, home })
     }
 
     /// Stops the node and starts it again in the same home. Returns the time from `exec` to the line `ready`.
@@ -85,21 +97,20 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn install(&self) -> Result<()> {
-        let zip = fs::read(&self.tools.package).with_context(|| self.tools.package.display().to_string())?;
-        let version_hash = digest(&SHA256, &zip).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        let package_id = PackageId::new("bench", "wharf.os")?;
+    fn install(&self, (name, publisher): (&str, &str), zip: &[u8]) -> Result<()> {
+        let version_hash = digest(&SHA256, zip).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let package_id = PackageId::new(name, publisher)?;
         let keep = AppStoreRequest::NewPackage { package_id: package_id.clone(), mirror: false };
         let install = AppStoreRequest::Install { package_id, version_hash, metadata: None };
         let kept = AppStoreResponse::NewPackageResponse(NewPackageResponse::Success);
-        self.app_store(&keep, Some(&zip), &kept)?;
+        self.app_store(&keep, Some(zip), &kept)?;
         self.app_store(&install, None, &AppStoreResponse::InstallResponse(Outcome::Success))
     }
 
     fn app_store(&self, request: &AppStoreRequest, blob: Option<&[u8]>, wanted: &AppStoreResponse) -> Result<()> {
         let app_store = ProcessId::new("main", "app-store", "sys")?;
         let (answer, failure) = self.rpc().ask::<AppStoreResponse>(&app_store, request, blob)?;
-        ensure!(answer == *wanted, "installing bench:wharf.os: {answer:?} {failure:?}");
+        ensure!(answer == *wanted, "installing a package: {answer:?} {failure:?}");
         Ok(())
     }
 }

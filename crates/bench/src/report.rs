@@ -33,6 +33,9 @@ pub(crate) enum Unit {
     /// Mebibytes in a second.
     #[serde(rename = "MiB/s")]
     MebibytesPerSecond,
+    /// How many times as much.
+    #[serde(rename = "x")]
+    Times,
 }
 
 impl Unit {
@@ -45,6 +48,7 @@ impl Unit {
             Self::PerSecond => "/s",
             Self::Kibibytes => "KiB",
             Self::MebibytesPerSecond => "MiB/s",
+            Self::Times => "x",
         }
     }
 }

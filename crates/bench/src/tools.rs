@@ -16,6 +16,10 @@ pub(crate) struct Tools {
     pub(crate) package: PathBuf,
     /// The load generator for HTTP.
     pub(crate) wrk: Option<PathBuf>,
+    /// A package with a component for `wasi:http`, which is one of the tests.
+    pub(crate) wasi_http: Option<PathBuf>,
+    /// What serves such a component otherwise.
+    pub(crate) wasmtime: Option<PathBuf>,
     /// The Erlang virtual machine, and its compiler.
     pub(crate) erlang: Option<(PathBuf, PathBuf)>,
 }
@@ -41,7 +45,8 @@ impl Tools {
         if erlang.is_none() {
             eprintln!("erl and erlc are not installed, so there is nothing of Erlang: apt-get install erlang-base");
         }
-        Ok(Self { own, wharfd, package, wrk, erlang })
+        let wasi_http = Some(folder.join("../test-packages/wasi-http:test.os.zip")).filter(|zip| zip.is_file());
+        Ok(Self { own, wharfd, package, wrk, wasi_http, wasmtime: installed("wasmtime"), erlang })
     }
 }
 

@@ -11,10 +11,13 @@ mod args;
 mod asks;
 mod authoring;
 mod backup;
+mod certificate;
 mod client;
 mod commands;
 mod doctor;
 mod errors;
+#[doc(hidden)]
+pub mod fuzzing;
 mod helper;
 mod interrupts;
 mod keys;

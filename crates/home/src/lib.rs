@@ -6,6 +6,7 @@
 //!   node.key       Ed25519 seed of the node
 //!   login.json     hash of the owner's password, and of the secrets of sessions
 //!   tls/           certificate and key that the node made for itself
+//!   tls/acme/      what belongs to certificates of an authority: account, order, certificate and key
 //!   wharf.toml     settings
 //!   kernel.db      processes, capabilities, process state
 //!   vfs/<package>:<publisher>/<drive>/
@@ -74,6 +75,16 @@ impl Home {
     /// Its key, in PEM.
     pub fn certificate_key(&self) -> PathBuf {
         self.tls().join("key.pem")
+    }
+
+    /// Folder of what belongs to certificates that an authority gave.
+    pub fn acme(&self) -> PathBuf {
+        self.tls().join("acme")
+    }
+
+    /// How the running daemon stands with that authority, as JSON; there is none without one.
+    pub fn certificate_status(&self) -> PathBuf {
+        self.run_dir().join("certificate.json")
     }
 
     /// The settings.

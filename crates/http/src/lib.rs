@@ -7,7 +7,7 @@
 //! ```text
 //! let server = HttpServer::new(HttpSettings::default());
 //! let handle = kernel.start_module(server.module());
-//! server.serve(Listening { listener, tls: None }, handle, Gate::open(parts)?, stop).await;
+//! server.serve(Listening { listener, tls: None, challenges: None }, handle, Gate::open(parts)?, stop).await;
 //! ```
 //!
 //! | file | concept |
@@ -29,11 +29,14 @@
 //! | `socket` | WebSockets |
 //! | `stream` | bodies that pass piece by piece |
 //! | `under_way` | what one connection is busy with |
+//! | `fuzzing` | doors for fuzz targets |
 
 mod access;
 mod auth;
 mod body;
 mod content;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guest;
 mod incoming;
 mod module;
@@ -54,6 +57,6 @@ mod under_way;
 pub use access::{ControlToken, WeakToken};
 pub use auth::{BadHost, Gate, GateError, GateParts, HostName, Keep, LoginSettings, Origins, Tools};
 pub use module::HttpModule;
-pub use serve::{HttpServer, Listening};
+pub use serve::{Challenges, HttpServer, Listening};
 pub use settings::HttpSettings;
 pub use tls::{Certificate, CertificateError, Tls};

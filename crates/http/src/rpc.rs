@@ -156,6 +156,11 @@ fn parse(bytes: &[u8]) -> Result<Call, Refused> {
     Ok(Call { message, blob })
 }
 
+/// All that is read of a call, for [`crate::fuzzing`].
+pub(crate) fn read(bytes: &[u8]) {
+    let _ = parse(bytes).is_ok();
+}
+
 async fn send(server: &Server, id: MessageId, call: Call) -> Result<Option<Envelope>, Refused> {
     let Call { message, blob } = call;
     let ours = server.handle.node();

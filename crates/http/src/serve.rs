@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -68,7 +68,13 @@ pub struct Listening {
     pub listener: TcpListener,
     /// With it, TLS is spoken there, and plain HTTP with this machine and trusted proxies only.
     pub tls: Option<Tls>,
+    /// What is answered without TLS, at a path, to whoever asks: how an authority finds out whose a name is. `None` for
+    /// all that is not under way.
+    pub challenges: Option<Challenges>,
 }
+
+/// The answer at a path, if there is one.
+pub type Challenges = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The web server before it serves.
 pub struct HttpServer {
@@ -127,7 +133,7 @@ impl HttpServer {
     /// Serves until `stop`, then lets what is under way end, for a while. `handle` is that of the started
     /// [`HttpServer::module`]; `gate` knows who the owner is.
     pub async fn serve(self, listening: Listening, handle: ModuleHandle, gate: Gate, stop: CancellationToken) {
-        let Listening { listener, tls } = listening;
+        let Listening { listener, tls, challenges } = listening;
         let stop_wait = self.settings.stop_wait;
         let requests =
             CounterFamily::new("http_requests", "HTTP requests by the class of their status", "class", &CLASSES);
@@ -153,6 +159,7 @@ impl HttpServer {
             compressor: self.compressor,
             requests,
             tls,
+            challenges,
             tasks: connections.clone(),
         });
         // Also when this future is dropped, no connection outlives it.
@@ -185,6 +192,7 @@ pub(crate) struct Server {
     pub(crate) compressor: Compressor,
     requests: Arc<CounterFamily>,
     tls: Option<Tls>,
+    challenges: Option<Challenges>,
     /// All that connections do.
     tasks: TaskTracker,
 }
@@ -387,6 +395,9 @@ fn prepare(
         let error = format!("a request has at most {HEADERS_MAX} headers");
         return Err(Box::new(refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error)));
     }
+    if let Some(answer) = challenge(server, scheme, request) {
+        return Err(Box::new(answer));
+    }
     if request.version() == Version::HTTP_2 && !request.headers().contains_key(HOST) {
         let host = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
         if let Some(host) = host {
@@ -399,6 +410,17 @@ fn prepare(
         return Err(Box::new(to_tls(&arrival, request)));
     }
     Ok(arrival)
+}
+
+/// What an authority for certificates asks, if it is that.
+fn challenge(server: &Server, scheme: Scheme, request: &Request<Incoming>) -> Option<Response<AnswerBody>> {
+    if scheme != Scheme::Http || request.method() != Method::GET {
+        return None;
+    }
+    let answer = server.challenges.as_ref()?(request.uri().path())?;
+    let mut response = Response::new(AnswerBody::from(answer.into_bytes()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    Some(response)
 }
 
 /// What came without TLS where TLS is spoken.

@@ -51,6 +51,9 @@ pub enum CertificateError {
     /// None could be made.
     #[error("cannot make a certificate: {0}")]
     NotMade(String),
+    /// One that was handed over is not what TLS wants.
+    #[error("the certificate and its key cannot be used: {0}")]
+    NotUsable(String),
 }
 
 /// A certificate and its key, in PEM.
@@ -71,6 +74,17 @@ impl Certificate {
         let made = rcgen::generate_simple_self_signed(names);
         let made = made.map_err(|error| CertificateError::NotMade(error.to_string()))?;
         Ok(Self { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() })
+    }
+}
+
+impl Certificate {
+    fn load(&self, provider: &rustls::crypto::CryptoProvider) -> Result<CertifiedKey, CertificateError> {
+        let unusable = |error: &dyn fmt::Display| CertificateError::NotUsable(error.to_string());
+        let chain = CertificateDer::pem_slice_iter(self.certificate.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| unusable(&error))?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(|error| unusable(&error))?;
+        CertifiedKey::from_der(chain, key, provider).map_err(|error| unusable(&error))
     }
 }
 
@@ -114,7 +128,8 @@ impl Files {
 /// The certificate of the moment.
 #[derive(Debug)]
 struct Current {
-    files: Files,
+    /// Where it comes from; without files, from whoever calls [`Tls::replace`].
+    files: Option<Files>,
     provider: Arc<rustls::crypto::CryptoProvider>,
     key: ArcSwap<CertifiedKey>,
     /// Of the files when they were last tried.
@@ -124,16 +139,17 @@ struct Current {
 impl Current {
     /// Takes changed files. Those that are no good leave what there was. Blocks.
     fn look(&self) {
+        let Some(files) = &self.files else { return };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamps = self.files.stamps();
+        let stamps = files.stamps();
         if *seen == stamps {
             return;
         }
         *seen = stamps;
-        match self.files.load(&self.provider) {
+        match files.load(&self.provider) {
             Ok(key) => {
                 self.key.store(Arc::new(key));
-                tracing::info!(certificate = %self.files.certificate.display(), "the new certificate is in use");
+                tracing::info!(certificate = %files.certificate.display(), "the new certificate is in use");
             }
             Err(error) => tracing::warn!(%error, "the certificate changed, and the old one stays in use"),
         }
@@ -160,11 +176,29 @@ impl Tls {
         let files = Files { certificate, key };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let seen = Mutex::new(files.stamps());
-        let loaded = files.load(&provider)?;
+        let key = ArcSwap::from_pointee(files.load(&provider)?);
+        Self::new(Current { files: Some(files), provider, key, seen })
+    }
+
+    /// With this certificate, until it is replaced.
+    pub fn of(certificate: &Certificate) -> Result<Self, CertificateError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = ArcSwap::from_pointee(certificate.load(&provider)?);
+        Self::new(Current { files: None, provider, key, seen: Mutex::new([None; 2]) })
+    }
+
+    /// Uses another certificate for new connections. One that cannot be used changes nothing.
+    pub fn replace(&self, certificate: &Certificate) -> Result<(), CertificateError> {
+        let key = certificate.load(&self.current.provider)?;
+        self.current.key.store(Arc::new(key));
+        Ok(())
+    }
+
+    fn new(current: Current) -> Result<Self, CertificateError> {
         let unusable = |error: rustls::Error| CertificateError::NotMade(error.to_string());
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider));
+        let config = ServerConfig::builder_with_provider(Arc::clone(&current.provider));
         let config = config.with_safe_default_protocol_versions().map_err(unusable)?.with_no_client_auth();
-        let current = Arc::new(Current { files, provider, key: ArcSwap::from_pointee(loaded), seen });
+        let current = Arc::new(current);
         let mut config = config.with_cert_resolver(Arc::<Current>::clone(&current));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self { current, acceptor: TlsAcceptor::from(Arc::new(config)) })
@@ -230,6 +264,21 @@ mod tests {
             std::fs::write(&certificate, bad).unwrap();
             tls.current.look();
             assert_eq!(now(), second, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_handed_over_is_used_and_a_bad_one_is_not() {
+        let made = || Certificate::self_signed(&[]).unwrap();
+        let tls = Tls::of(&made()).unwrap();
+        let now = || tls.current.key.load_full().cert.first().unwrap().clone();
+        let first = now();
+        tls.replace(&made()).unwrap();
+        let second = now();
+        assert_ne!(second, first);
+        for bad in [Certificate { key: made().key, ..made() }, Certificate { certificate: String::new(), ..made() }] {
+            assert!(tls.replace(&bad).is_err());
+            assert_eq!(now(), second);
         }
     }
 

@@ -57,7 +57,7 @@ Settings (TOML; what the command line says wins; docs/settings.md has all of the
   http = \"127.0.0.1:8080\"
   packages_folder = \"/usr/share/wharf/packages\"
   hosts = [\"node.example\"]  # names the node goes by, for browsers
-  tls = \"self-signed\"       # or {{ certificate = \"FILE\", key = \"FILE\" }}
+  tls = \"self-signed\"       # or \"acme\", or {{ certificate = \"FILE\", key = \"FILE\" }}
   trusted_proxies = [\"10.0.0.1\"]
   [login]                   # of passwords and sessions
   session_s_max = 2592000

@@ -30,6 +30,7 @@ use wharf_sqlite::SqliteModule;
 use wharf_store::{KernelStore, OpenError, Snapshots, StateModule};
 use wharf_vfs::{DriveSource, Vfs, VfsModule};
 
+use crate::acme::Acme;
 use crate::args::Args;
 use crate::drives::WithDrives;
 use crate::exit::Stopped;
@@ -43,7 +44,8 @@ pub fn run(args: Args) -> Result<(), Stopped> {
     let settings = Settings::read(args)?;
     let taken = home::take(&settings.home, settings.node.as_ref())?;
     let _logging = logging::start(&settings.home, &settings.log)?;
-    let doors = Doors { gate: doors::gate(&settings, &taken)?, tls: doors::tls(&settings)? };
+    let (tls, acme) = doors::tls(&settings)?;
+    let doors = Doors { gate: doors::gate(&settings, &taken)?, tls, acme };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // A turn of a worker may be many of processes that speak with each other: input and output are looked at more often
@@ -65,6 +67,7 @@ pub fn run(args: Args) -> Result<(), Stopped> {
 struct Doors {
     gate: Gate,
     tls: Option<Tls>,
+    acme: Option<Acme>,
 }
 
 async fn serve(settings: Settings, taken: Taken, doors: Doors) -> Result<(), Stopped> {
@@ -83,7 +86,7 @@ async fn serve(settings: Settings, taken: Taken, doors: Doors) -> Result<(), Sto
     let url = format!("http://{}", reachable(address));
     let https = doors.tls.as_ref().map(|_| format!(" https=https://{}", reachable(address))).unwrap_or_default();
     remark(&settings, &doors);
-    let (kernel, serving) = node.serve_http(listener, doors);
+    let (kernel, serving, keeping) = node.serve_http(listener, doors);
     taken.announce(&url)?;
     println!("ready node={} http={url}{https}", taken.node);
     tracing::info!(node = %taken.node, boot = %kernel.boot(), %url, "ready");
@@ -94,6 +97,11 @@ async fn serve(settings: Settings, taken: Taken, doors: Doors) -> Result<(), Sto
     manager.stopping();
     if serving.await.is_err() {
         tracing::error!("the web server ended with a panic");
+    }
+    if let Some(keeping) = keeping
+        && keeping.await.is_err()
+    {
+        tracing::error!("what keeps the certificate ended with a panic");
     }
     kernel.shut_down().await;
     kv.close().await;
@@ -164,9 +172,12 @@ impl Node {
         Ok(Self { kernel, server, http, kv, sqlite, stop: stop.clone() })
     }
 
-    fn serve_http(self, listener: TcpListener, doors: Doors) -> (Kernel, JoinHandle<()>) {
-        let listening = Listening { listener, tls: doors.tls };
-        (self.kernel, tokio::spawn(self.server.serve(listening, self.http, doors.gate, self.stop)))
+    /// Serves, and keeps the certificate, if that is to be done.
+    fn serve_http(self, listener: TcpListener, doors: Doors) -> (Kernel, JoinHandle<()>, Option<JoinHandle<()>>) {
+        let challenges = doors.acme.as_ref().map(Acme::challenges);
+        let listening = Listening { listener, tls: doors.tls, challenges };
+        let serving = tokio::spawn(self.server.serve(listening, self.http, doors.gate, self.stop.clone()));
+        (self.kernel, serving, doors.acme.map(|acme| acme.keep(self.stop)))
     }
 }
 

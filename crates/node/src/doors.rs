@@ -8,9 +8,10 @@ use std::sync::Arc;
 use wharf_home::Home;
 use wharf_http::{Certificate, CertificateError, ControlToken, Gate, GateParts, HostName, Keep, Tls};
 
+use crate::acme::Acme;
 use crate::exit::Stopped;
 use crate::home::{Taken, make_folder, write_private};
-use crate::settings::{Settings, TlsSettings};
+use crate::settings::{Settings, Source, TlsSettings};
 
 /// `login.json` in the home.
 struct InHome(PathBuf);
@@ -45,15 +46,20 @@ pub(crate) fn gate(settings: &Settings, taken: &Taken) -> Result<Gate, Stopped> 
     Gate::open(parts).map_err(|error| Stopped::HomeUnusable(format!("{}: {error}", path.display())))
 }
 
-/// TLS, if it is asked for. Blocks.
-pub(crate) fn tls(settings: &Settings) -> Result<Option<Tls>, Stopped> {
+/// TLS, if it is asked for, and what keeps its certificate, if that is the node's to get. Blocks.
+pub(crate) fn tls(settings: &Settings) -> Result<(Option<Tls>, Option<Acme>), Stopped> {
     let wrong = |error: CertificateError| Stopped::BadSettings(format!("tls: {error}"));
     let (certificate, key) = match &settings.tls {
-        None => return Ok(None),
+        None => return Ok((None, None)),
         Some(TlsSettings::Files { certificate, key }) => (certificate.clone(), key.clone()),
-        Some(TlsSettings::Named(_)) => self_signed(&settings.home, &settings.hosts)?,
+        Some(TlsSettings::Named(Source::SelfSigned)) => self_signed(&settings.home, &settings.hosts)?,
+        Some(TlsSettings::Named(Source::Acme)) => {
+            let (certificate, key) = self_signed(&settings.home, &settings.hosts)?;
+            let (tls, acme) = Acme::open(settings, &certificate, &key)?;
+            return Ok((Some(tls), Some(acme)));
+        }
     };
-    Tls::open(certificate, key).map(Some).map_err(wrong)
+    Ok((Some(Tls::open(certificate, key).map_err(wrong)?), None))
 }
 
 /// The certificate that the node made for itself, made now if there is none.

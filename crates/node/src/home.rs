@@ -52,6 +52,8 @@ pub fn take(home: &Home, asked_for: Option<&NodeName>) -> Result<Taken, Stopped>
         make_folder(&folder).map_err(|error| unusable(&folder, error))?;
     }
     let lock = lock(home)?;
+    // Of a daemon that was killed, and that may have had other settings.
+    remove_file(&home.certificate_status()).map_err(|error| unusable(&home.certificate_status(), error))?;
     let (node, seed) = identity(home, asked_for)?;
     let token = hex::encode(&random::<32>()?);
     for (path, text) in [(home.pid(), std::process::id().to_string()), (home.token(), token.clone())] {
@@ -71,9 +73,17 @@ impl Taken {
 impl Drop for Taken {
     /// Whoever finds these afterwards would send the token to a stranger's port.
     fn drop(&mut self) {
-        for path in [self.home.http_url(), self.home.token(), self.home.pid()] {
+        for path in [self.home.http_url(), self.home.token(), self.home.pid(), self.home.certificate_status()] {
             drop(fs::remove_file(path));
         }
+    }
+}
+
+/// Removes a file, if it is there.
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -127,12 +137,11 @@ fn lock(home: &Home) -> Result<File, Stopped> {
 fn identity(home: &Home, asked_for: Option<&NodeName>) -> Result<(NodeName, [u8; 32]), Stopped> {
     let path = home.node_key();
     let refuse = |what: String| Stopped::HomeUnusable(format!("{}: {what}", path.display()));
-    let mut text = String::new();
-    let file = match File::open(&path) {
+    let text = match File::open(&path) {
         Ok(mut file) => {
+            let mut text = String::new();
             file.read_to_string(&mut text).map_err(|error| refuse(error.to_string()))?;
-            toml::from_str::<KeyFile>(&text)
-                .map_err(|error| refuse(format!("it is not a node key: {}", error.message())))?
+            text
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let node = asked_for.map_or(DEFAULT_NODE, NodeName::as_str).to_owned();
@@ -140,21 +149,28 @@ fn identity(home: &Home, asked_for: Option<&NodeName>) -> Result<(NodeName, [u8;
             let file = KeyFile { format: VERSION, node, seed: hex::encode(&seed) };
             let text = toml::to_string(&file).map_err(|error| refuse(error.to_string()))?;
             write_private(&path, &text).map_err(|error| refuse(error.to_string()))?;
-            file
+            text
         }
         Err(error) => return Err(refuse(error.to_string())),
     };
-    if file.format != VERSION {
-        return Err(refuse(format!("it has format {}, this daemon knows format {VERSION}", file.format)));
-    }
-    let node = NodeName::new(&file.node).map_err(|error| refuse(error.to_string()))?;
+    let (node, seed) = read_key(&text).map_err(refuse)?;
     if let Some(other) = asked_for.filter(|name| **name != node) {
         return Err(Stopped::BadSettings(format!(
             "the node in {} is called {node}, not {other}; a node keeps its name, because capabilities are made out to it",
             home.root().display()
         )));
     }
-    let seed: [u8; 32] = hex::decode(&file.seed).ok_or_else(|| refuse("its seed is not 32 bytes in hex".to_owned()))?;
+    Ok((node, seed))
+}
+
+/// Reads what `node.key` says.
+pub(crate) fn read_key(text: &str) -> Result<(NodeName, [u8; 32]), String> {
+    let file: KeyFile = toml::from_str(text).map_err(|error| format!("it is not a node key: {}", error.message()))?;
+    if file.format != VERSION {
+        return Err(format!("it has format {}, this daemon knows format {VERSION}", file.format));
+    }
+    let node = NodeName::new(&file.node).map_err(|error| error.to_string())?;
+    let seed = hex::decode(&file.seed).ok_or("its seed is not 32 bytes in hex")?;
     Ok((node, seed))
 }
 

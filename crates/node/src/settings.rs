@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
+use wharf_acme::AcmeSettings;
 use wharf_database::DatabaseLimits;
 use wharf_home::Home;
 use wharf_http::{HostName, HttpSettings, LoginSettings, Tools};
@@ -28,12 +29,13 @@ const HTTP_PORT: u16 = 8080;
 /// `wharf.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct File {
+pub(crate) struct File {
     node: Option<String>,
     http: Option<SocketAddr>,
     hosts: Vec<HostName>,
     trusted_proxies: Vec<IpAddr>,
     tls: Option<TlsSettings>,
+    acme: AcmeSettings,
     kit_compat: bool,
     login: LoginSettings,
     packages_folder: Option<PathBuf>,
@@ -51,7 +53,7 @@ struct File {
 
 /// The tables that packages may have others of, and those of the packages.
 #[derive(Debug, Default)]
-struct Bounds {
+pub(crate) struct Bounds {
     limits: Book<Limits>,
     runtime: (RuntimeSettings, OfPackages<RuntimeSettings>),
     http_client_limits: Book<HttpClientLimits>,
@@ -75,10 +77,10 @@ pub struct DatabaseBounds {
 
 /// Where the certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "`tls` is \"self-signed\", or { certificate = \"FILE\", key = \"FILE\" }")]
+#[serde(untagged, expecting = "`tls` is \"self-signed\", \"acme\", or { certificate = \"FILE\", key = \"FILE\" }")]
 pub enum TlsSettings {
-    /// From the node itself.
-    Named(OwnCertificate),
+    /// Without files of the owner's.
+    Named(Source),
     /// From these files, in PEM.
     Files {
         /// The certificate, followed by those that vouch for it.
@@ -88,12 +90,14 @@ pub enum TlsSettings {
     },
 }
 
-/// Certificates that the node makes.
+/// Where a certificate comes from that the owner does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum OwnCertificate {
-    /// One that vouches for itself.
+pub enum Source {
+    /// The node makes one that vouches for itself.
     SelfSigned,
+    /// An authority gives it, as `[acme]` says.
+    Acme,
 }
 
 /// Where to serve.
@@ -129,6 +133,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpAddr>,
     /// TLS, if it is spoken.
     pub tls: Option<TlsSettings>,
+    /// How an authority is asked for a certificate.
+    pub acme: AcmeSettings,
     /// What tools have to show.
     pub tools: Tools,
     /// When it ends by itself.
@@ -188,6 +194,7 @@ impl Settings {
             hosts: file.hosts,
             trusted_proxies: file.trusted_proxies,
             tls: file.tls,
+            acme: file.acme,
             tools: if args.kit_compat || file.kit_compat { Tools::KitCompat } else { Tools::Token },
             lifetime: if args.until_eof { Lifetime::Stdin } else { Lifetime::UntilStopped },
             login: file.login,
@@ -224,7 +231,7 @@ fn read_file(path: &Path) -> Result<(File, Bounds), Stopped> {
     read_text(&text).map_err(wrong)
 }
 
-fn read_text(text: &str) -> Result<(File, Bounds), String> {
+pub(crate) fn read_text(text: &str) -> Result<(File, Bounds), String> {
     let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
     let bounds = bounds(&file)?;
     Ok((file, bounds))
@@ -384,6 +391,7 @@ mod tests {
         let tables = [
             ("wharf.toml", keys_of::<File>()),
             ("[log]", keys_of::<LogSettings>()),
+            ("[acme]", keys_of::<AcmeSettings>()),
             ("[login]", keys_of::<LoginSettings>()),
             ("[limits]", keys_of::<Limits>()),
             ("[runtime]", keys_of::<RuntimeSettings>()),
@@ -412,7 +420,8 @@ mod tests {
     fn tls_is_of_files_or_of_the_node_itself() {
         let tls = |text: &str| read_text(text).map(|(file, _)| file.tls);
         assert_eq!(tls(""), Ok(None));
-        assert_eq!(tls("tls = 'self-signed'"), Ok(Some(TlsSettings::Named(OwnCertificate::SelfSigned))));
+        assert_eq!(tls("tls = 'self-signed'"), Ok(Some(TlsSettings::Named(Source::SelfSigned))));
+        assert_eq!(tls("tls = 'acme'"), Ok(Some(TlsSettings::Named(Source::Acme))));
         let files = TlsSettings::Files { certificate: "c.pem".into(), key: "k.pem".into() };
         assert_eq!(tls("tls = { certificate = 'c.pem', key = 'k.pem' }"), Ok(Some(files)));
         for bad in ["tls = 'none'", "tls = true", "tls = { certificate = 'c.pem' }"] {

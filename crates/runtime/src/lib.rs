@@ -17,6 +17,8 @@ pub mod components;
 mod ending;
 pub mod engine;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guest;
 mod handler;
 mod host;

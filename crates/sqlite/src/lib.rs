@@ -11,6 +11,8 @@
 //! | `perform` | each action |
 //! | `module` | who may, and the wire |
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod keyword;
 mod limits;

@@ -19,6 +19,8 @@ mod database;
 mod error;
 #[cfg(test)]
 mod faults;
+#[doc(hidden)]
+pub mod fuzzing;
 mod log;
 mod migrate;
 mod migrate_seals;

@@ -15,6 +15,8 @@
 
 mod countdown;
 mod cron;
+#[doc(hidden)]
+pub mod fuzzing;
 mod module;
 mod saved;
 mod schedule;

@@ -22,9 +22,11 @@ const BIND_WAIT: Duration = Duration::from_secs(10);
 
 /// What `wrk` found.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Served {
-    per_second: f64,
-    p99_us: f64,
+pub(super) struct Served {
+    /// Requests.
+    pub(super) per_second: f64,
+    /// Latency.
+    pub(super) p99_us: f64,
 }
 
 pub(super) fn run(bench: &Bench) -> Result<Findings> {
@@ -77,7 +79,8 @@ pub(super) fn check_page(url: &str, expected: &str) -> Result<()> {
     }
 }
 
-fn load(wrk: &Path, url: &str, connections: usize, seconds: usize) -> Result<Served> {
+/// Loads a page for a while.
+pub(super) fn load(wrk: &Path, url: &str, connections: usize, seconds: usize) -> Result<Served> {
     let mut command = Command::new(wrk);
     command.arg("-t1").arg(format!("-c{connections}")).arg(format!("-d{seconds}s")).arg("--latency").arg(url);
     parse(&output_of(&mut command)?).with_context(|| format!("loading {url}"))

@@ -13,9 +13,11 @@ mod pairs;
 mod permission;
 mod pipelined;
 mod round_trip;
+mod slow;
 mod start;
 mod state;
 mod std_fs;
+mod wasi_http;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -51,6 +53,10 @@ pub(crate) enum Name {
     Http,
     /// Long HTTP bodies through a guest
     Bodies,
+    /// A component for wasi:http, beside `wasmtime serve`
+    WasiHttp,
+    /// HTTP beside 10,000 connections that send a byte at a time; only when it is asked for
+    Slow,
     /// Durable writes of state, by 1 and by 100 processes
     State,
     /// Files: 1 MiB read and appended, and a small one made
@@ -67,7 +73,7 @@ pub(crate) enum Name {
 
 impl Name {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::RoundTrip,
         Self::Pipelined,
         Self::Pairs,
@@ -79,6 +85,8 @@ impl Name {
         Self::Memory,
         Self::Http,
         Self::Bodies,
+        Self::WasiHttp,
+        Self::Slow,
         Self::State,
         Self::Files,
         Self::StdFs,
@@ -89,7 +97,7 @@ impl Name {
 
     /// Whether it is measured when nothing is asked for by name: what takes minutes is not.
     pub(crate) fn is_usual(self) -> bool {
-        self != Self::Crowd
+        !matches!(self, Self::Crowd | Self::Slow)
     }
 
     /// For people who wait.
@@ -106,6 +114,8 @@ impl Name {
             Self::Memory => "memory of waiting processes",
             Self::Http => "HTTP",
             Self::Bodies => "long bodies",
+            Self::WasiHttp => "wasi:http",
+            Self::Slow => "slow clients",
             Self::State => "durable writes",
             Self::Files => "files",
             Self::StdFs => "std::fs in a guest",
@@ -129,6 +139,8 @@ impl Name {
             Self::Memory => memory::run(bench),
             Self::Http => http::run(bench),
             Self::Bodies => bodies::run(bench),
+            Self::WasiHttp => wasi_http::run(bench),
+            Self::Slow => slow::run(bench),
             Self::State => state::run(bench),
             Self::Files => files::run(bench),
             Self::StdFs => std_fs::run(bench),

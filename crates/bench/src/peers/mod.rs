@@ -7,3 +7,4 @@ pub(crate) mod erlang;
 pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod native;
+pub(crate) mod wasmtime;

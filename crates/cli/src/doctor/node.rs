@@ -8,6 +8,7 @@ use wharf_home::Home;
 use wharf_types::kernel::{KernelCommand, KernelResponse, ProcessPhase};
 
 use super::Finding;
+use crate::certificate::Certificate;
 use crate::client::Client;
 
 pub(super) fn examine(home: &Home, client: Option<&Client>) -> Vec<Finding> {
@@ -26,8 +27,29 @@ pub(super) fn examine(home: &Home, client: Option<&Client>) -> Vec<Finding> {
         let found = format!("the node is of version {}, `wharf` of {own}", status.version);
         Finding::note("version", found, format!("restart it with the `wharfd` of {own}"))
     });
+    findings.extend(certificate(home));
     findings.extend(processes(client));
     findings
+}
+
+/// What an authority gives, if one is asked.
+fn certificate(home: &Home) -> Option<Finding> {
+    let certificate = Certificate::of(home)?;
+    let found = certificate.line();
+    Some(match certificate.problem() {
+        None => Finding::ok("certificate", found),
+        Some(_) => {
+            let mend = format!(
+                "mend what it says, then restart the node to try at once; {} has to reach port 80 of these names",
+                certificate.directory()
+            );
+            if certificate.is_bad() {
+                Finding::problem("certificate", found, mend)
+            } else {
+                Finding::note("certificate", found, mend)
+            }
+        }
+    })
 }
 
 fn restart(home: &Home) -> String {

@@ -11,9 +11,11 @@
 mod answers;
 mod cached;
 mod compress;
+mod fuzzing;
 mod range;
 mod validate;
 
 pub(crate) use answers::compressed;
 pub(crate) use cached::Cached;
 pub(crate) use compress::Compressor;
+pub(crate) use fuzzing::read_head;

@@ -72,6 +72,11 @@ pub(super) fn accept(parts: &Parts) -> Result<Response<AnswerBody>, BadHandshake
     Ok(response)
 }
 
+/// All that is read of a request here, for [`crate::fuzzing`].
+pub(crate) fn read_head(parts: &Parts) {
+    let _ = (is_asked(&parts.headers), accept(parts).is_ok());
+}
+
 /// Shows the client that a WebSocket server read its key. It protects nothing.
 fn accept_key(key: &[u8]) -> String {
     let mut sum = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);

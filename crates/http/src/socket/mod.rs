@@ -33,5 +33,6 @@ mod registry;
 mod task;
 
 pub(crate) use actions::ForExtension;
+pub(crate) use handshake::read_head;
 pub(crate) use open::{Upgraded, upgrade};
 pub(crate) use registry::Sockets;

@@ -1,4 +1,5 @@
-//! The cases of the usual WebSocket test suites, frame by frame: RFC 6455, sections 5, 7 and 8.
+//! The cases of the usual WebSocket test suites, frame by frame: RFC 6455, sections 5, 7 and 8. [`super::autobahn`] has the
+//! rest of one of them, by its numbers.
 
 use tokio::io::AsyncWriteExt;
 
@@ -9,12 +10,12 @@ use crate::HttpSettings;
 
 const TOO_LARGE: u64 = 1 << 20;
 
-async fn conforming() -> World {
+pub(super) async fn conforming() -> World {
     world(HttpSettings { socket_message_bytes_max: TOO_LARGE as usize - 1, ..Default::default() }).await
 }
 
 /// The client sends these bytes, and is told this code.
-async fn fails(world: &World, what: &str, bytes: &[u8], code: u16) {
+pub(super) async fn fails(world: &World, what: &str, bytes: &[u8], code: u16) {
     let (mut client, channel) = open(world).await;
     client.send(bytes).await;
     assert_eq!(client.closed().await, Some(code), "{what}");

@@ -8,6 +8,7 @@
     reason = "a failed unwrap fails the test"
 )]
 
+mod autobahn;
 mod client;
 mod conformance;
 mod content;

@@ -119,6 +119,29 @@ async fn this_machine_may_do_without_tls() {
     assert_eq!(world.ask("GET", "/web:distro:sys/x", &[]).await.status, 200);
 }
 
+/// An authority looks at port 80, without TLS, and by a name that need not be ours.
+#[tokio::test]
+async fn a_challenge_under_way_is_answered_without_tls_and_only_there() {
+    const TOKEN_PATH: &str = "/.well-known/acme-challenge/token";
+    let (world, folder) = world(HttpSettings::default()).await;
+    let ask = async |method: &str, path: &str| {
+        world
+            .raw(format!("{method} {path} HTTP/1.1\r\nHost: any.example\r\nConnection: close\r\n\r\n").as_bytes())
+            .await
+    };
+    let answered = ask("GET", TOKEN_PATH).await;
+    assert_eq!((answered.status, answered.body.as_slice()), (200, &b"token.thumb"[..]));
+    for (method, path) in [("POST", TOKEN_PATH), ("GET", "/.well-known/acme-challenge/"), ("GET", "/token")] {
+        assert_ne!(ask(method, path).await.status, 200, "{method} {path}");
+    }
+    let stream = connect(&world, &folder, "localhost", &["http/1.1"]).await;
+    let (mut send, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut request = get(TOKEN_PATH);
+    request.headers_mut().insert("host", "localhost".parse().unwrap());
+    assert_ne!(send.send_request(request).await.unwrap().status(), StatusCode::OK);
+}
+
 /// Who has prior knowledge of it speaks HTTP/2 without TLS.
 #[tokio::test]
 async fn http2_is_spoken_without_tls() {

@@ -25,7 +25,9 @@ use crate::auth::InMemory;
 use crate::routes::Routes;
 use crate::socket::Sockets;
 use crate::stream::Streams;
-use crate::{ControlToken, Gate, GateParts, HttpServer, HttpSettings, Listening, LoginSettings, Tls, Tools};
+use crate::{
+    Challenges, ControlToken, Gate, GateParts, HttpServer, HttpSettings, Listening, LoginSettings, Tls, Tools,
+};
 
 pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -119,7 +121,10 @@ impl World {
         let web = kernel.start_module(Web { received: Arc::clone(&received), told: tell, gate: Arc::clone(&gate) });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = server.serve(Listening { listener, tls }, handle, Gate::open(door).unwrap(), stop.clone());
+        let challenges: Challenges =
+            Arc::new(|path| (path == "/.well-known/acme-challenge/token").then(|| "token.thumb".to_owned()));
+        let listening = Listening { listener, tls, challenges: Some(challenges) };
+        let serving = server.serve(listening, handle, Gate::open(door).unwrap(), stop.clone());
         let serving = tokio::spawn(serving);
         Self { address, routes, serving, stop, sockets, streams, gate, web, received, told: Mutex::new(told) }
     }
