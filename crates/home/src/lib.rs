@@ -7,6 +7,7 @@
 //!   login.json     hash of the owner's password, and of the secrets of sessions
 //!   tls/           certificate and key that the node made for itself
 //!   wharf.toml     settings
+//!   packages.lock  what `wharf` installed from registries, with its hash
 //!   kernel.db      processes, capabilities, process state
 //!   vfs/<package>:<publisher>/<drive>/
 //!   kv/<package>:<publisher>/<db>/<db>.db      keys and values
@@ -22,6 +23,11 @@ use std::path::{Path, PathBuf};
 /// node's. `None` when the user has no home folder.
 pub fn publisher_keys() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "wharf").map(|dirs| dirs.config_dir().join("keys"))
+}
+
+/// The user's settings about registries, `~/.config/wharf/registries.toml` on Linux. `None` when the user has no home folder.
+pub fn registries() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "wharf").map(|dirs| dirs.config_dir().join("registries.toml"))
 }
 
 /// A node's home folder.
@@ -79,6 +85,11 @@ impl Home {
     /// The settings.
     pub fn config(&self) -> PathBuf {
         self.root.join("wharf.toml")
+    }
+
+    /// What was installed from registries.
+    pub fn packages_lock(&self) -> PathBuf {
+        self.root.join("packages.lock")
     }
 
     /// What the kernel persists.
