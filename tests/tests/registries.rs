@@ -264,6 +264,9 @@ fn what_a_bad_web_server_sends_is_an_error_and_nothing_else() {
     node.wharf(&["install", PROBER_REF, "--from", &shop.url(), "--yes"]).ok();
 }
 
+/// Changes what a registry lists.
+type Lie = Box<dyn FnOnce(&mut Value)>;
+
 #[test]
 fn a_registry_that_lies_about_what_it_has_is_found_out() {
     let (node, keeper) = (Node::start(), Keeper::with(&["1.0.0"]));
@@ -271,7 +274,7 @@ fn a_registry_that_lies_about_what_it_has_is_found_out() {
     let good = std::fs::read(keeper.index()).unwrap();
     let stranger = package_of("other:test.os", &wasm(SMALLEST));
     std::fs::write(keeper.index().with_file_name(format!("{}.zip", hash(&stranger))), &stranger).unwrap();
-    let lies: Vec<(Box<dyn FnOnce(&mut Value)>, &str)> = vec![
+    let lies: Vec<(Lie, &str)> = vec![
         (Box::new(move |index| index["versions"]["9.0.0"] = entry(index)), "it says that it is version 1.0.0"),
         (
             Box::new(move |index| {

@@ -124,7 +124,7 @@ pub enum RegistryError {
         actual: Digest,
     },
     /// A version never changes.
-    #[error("version {version} of {package} is there already, with SHA-256 {there}; this one has {new}")]
+    #[error("version {version} of {package} is there already, with other content: its SHA-256 is {there}")]
     Exists {
         /// Which.
         package: PackageRef,
@@ -132,8 +132,6 @@ pub enum RegistryError {
         version: Version,
         /// What is there.
         there: Digest,
-        /// What was to be published.
-        new: Digest,
     },
     /// Not by this way.
     #[error("cannot {doing} {registry}: {why}")]

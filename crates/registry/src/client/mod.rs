@@ -140,7 +140,6 @@ fn may_publish(publication: &Publication, there: Option<&Release>) -> Result<Opt
             package: publication.package.clone(),
             version: publication.version.clone(),
             there: there.sha256.clone(),
-            new: publication.release.sha256.clone(),
         }),
     }
 }
