@@ -5,6 +5,7 @@ mod databases;
 mod dev;
 mod live;
 mod login;
+mod registry;
 mod setup;
 mod trust;
 
@@ -23,6 +24,8 @@ pub(crate) use self::live::{SortBy, Top, Trace};
 use self::live::{TOP_EXAMPLES, TRACE_EXAMPLES};
 pub(crate) use self::login::{EndSessions, LoginLink, Passwd, Sessions, SessionsCommand};
 use self::login::{LOGIN_LINK_EXAMPLES, PASSWD_EXAMPLES, SESSIONS_EXAMPLES};
+pub(crate) use self::registry::{FromArgs, Publish, RegistriesArgs, Registry, RegistryCommand, Update, Wanted};
+use self::registry::{PUBLISH_EXAMPLES, REGISTRY_EXAMPLES, UPDATE_EXAMPLES};
 use self::setup::{COMPLETIONS_EXAMPLES, DOCTOR_EXAMPLES, MAN_EXAMPLES, SERVICE_EXAMPLES};
 pub(crate) use self::setup::{Completions, Man, Service, ServiceInstall, ServiceOf};
 use self::trust::{KEY_EXAMPLES, ROLLBACK_EXAMPLES, SIGN_EXAMPLES, TRUST_EXAMPLES};
@@ -38,7 +41,7 @@ Exit codes:
   1  the node refused, a process did not answer in time, a test failed, or the doctor found a problem
   2  the command line is wrong
   3  no node answers, or the service does not run
-  4  something on this side is bad: a file, a package, an ambiguous name
+  4  something on this side is bad: a file, a package, a registry, an ambiguous name
   5  you said no, were not there to say yes, or interrupted it
 
 Examples:
@@ -99,12 +102,21 @@ pub(crate) enum Command {
     /// Check a package, show what it asks for, and install it
     #[command(after_help = INSTALL_EXAMPLES)]
     Install(Install),
+    /// Bring packages from registries to their newest versions
+    #[command(after_help = UPDATE_EXAMPLES)]
+    Update(Update),
     /// Put the version of a package from before in place of the present one
     #[command(after_help = ROLLBACK_EXAMPLES)]
     Rollback(Rollback),
     /// Stop a package's processes and remove it; what it stored stays, or goes with `--purge`
     #[command(after_help = UNINSTALL_EXAMPLES)]
     Uninstall(Uninstall),
+    /// Put a package into a registry, for others to install
+    #[command(after_help = PUBLISH_EXAMPLES)]
+    Publish(Publish),
+    /// Look at what a registry has
+    #[command(after_help = REGISTRY_EXAMPLES)]
+    Registry(Registry),
     /// Sign a package with your key
     #[command(after_help = SIGN_EXAMPLES)]
     Sign(Sign),
@@ -195,6 +207,8 @@ const INSTALL_EXAMPLES: &str = "\
 Examples:
   wharf install target/echo:wharf.os.zip   a built package
   wharf install ./echo                     a package folder, with `pkg/` and `metadata.json` in it
+  wharf install alice.os/chat              the newest version in the registry of your settings
+  wharf install alice.os/chat@0.1.0 --from https://packages.example
   wharf install ./echo --yes               without asking, for scripts
   wharf install ./echo --dry-run --json | jq '.new[] | select(.weight == \"danger\")'
 
@@ -205,14 +219,24 @@ brings a key that this node does not know; any other upgrade goes ahead.
 
 An install that fails, whatever the reason, leaves the version from before running. `wharf rollback` goes back later.
 
-The id of the package comes from its `metadata.json`, else from the name of the zip, `<package>:<publisher>.zip`.";
+The id of the package comes from its `metadata.json`, else from the name of the zip, `<package>:<publisher>.zip`.
+
+What is installed from a registry is remembered with its hash, in `packages.lock` in the node's home: the same version with \
+other content is refused later. A registry is a folder, `https://...`, or `oci://host[:port][/prefix]`; see docs/registries.md.";
 
 /// Arguments of `wharf install`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Install {
-    /// A zip, a package folder, or the `pkg` folder in one
-    #[arg(value_name = "ZIP|DIR")]
-    pub(crate) source: PathBuf,
+    /// A zip, a package folder, the `pkg` folder in one, or a package of a registry, `publisher/name[@version]`
+    #[arg(value_name = "ZIP|DIR|PACKAGE", value_parser = Wanted::parse)]
+    pub(crate) source: Wanted,
+
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
+
+    /// Take a version of a registry although it had other content when it was installed before
+    #[arg(long)]
+    pub(crate) accept_changed: bool,
 
     /// Show what it asks for and what would change, and change nothing
     #[arg(long)]

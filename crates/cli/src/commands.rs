@@ -21,6 +21,8 @@ mod new;
 mod offer;
 mod passwd;
 mod ps;
+mod publish;
+mod registry;
 mod restore;
 mod rollback;
 mod send;
@@ -34,6 +36,7 @@ mod top;
 mod trace;
 mod trust;
 mod uninstall;
+mod update;
 pub(crate) mod watch;
 
 use wharf_home::Home;
@@ -58,8 +61,11 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::Test(args) => test::run(&args, output),
         Command::Status => status::run(&home, &Client::of(&home)?, output),
         Command::Install(args) => install::run(&args, &home, output),
+        Command::Update(args) => update::run(&args, &home, output),
         Command::Uninstall(args) => uninstall::run(&args, &Client::of(&home)?, output),
         Command::Rollback(args) => rollback::run(&args, &Client::of(&home)?, output),
+        Command::Publish(args) => publish::run(&args, output),
+        Command::Registry(args) => registry::run(&args, output),
         Command::Sign(args) => sign::run(&args, output),
         Command::Key(args) => key::run(&args, output),
         Command::Trust(args) => trust::run(&args, &Client::of(&home)?, output),

@@ -8,6 +8,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use wharf_package::pack::Tree;
 use wharf_package::{ArchiveLimits, Manifest, Metadata, PackError, Package, package_id_from_file_name};
+use wharf_registry::Version;
 use wharf_types::app_store::InstalledPackage;
 use wharf_types::ask::Ask;
 use wharf_types::{PackageId, ProcessId};
@@ -35,6 +36,8 @@ pub(crate) struct Source {
     pub(crate) zip: Vec<u8>,
     /// Its metadata in the form that messages have.
     pub(crate) metadata: Option<Value>,
+    /// Name for people, and what it is for, if its metadata says so.
+    pub(crate) about: (Option<String>, Option<String>),
     /// What it asks for.
     pub(crate) asks: Vec<Ask>,
     /// The key that signed it, if any did.
@@ -70,6 +73,27 @@ pub(crate) fn read(path: &Path) -> CliResult<Source> {
         Some(None) => read_folder(path),
         None => read_zip(path),
     }
+}
+
+/// Checks a package of a registry, which has to say itself that it is this version of this package. `named` is for people.
+pub(crate) fn published(zip: Vec<u8>, named: &Path, package: &PackageId, version: &Version) -> CliResult<Source> {
+    let checked = check(named, &zip)?;
+    let refused = |why: String| {
+        CliError::bad_input(format_args!("{} is refused: {why}", named.display()))
+            .hint("a registry has packages with their `metadata.json` in the zip, as `wharf build` makes them")
+    };
+    let Some(metadata) = checked.metadata() else { return Err(refused(format!("there is no {METADATA} in it"))) };
+    let own = id_of(metadata, named)?;
+    if own != *package {
+        return Err(refused(format!("it is {own}")));
+    }
+    match metadata.current_version() {
+        Some(own) if own == version.to_string() => {}
+        Some(own) => return Err(refused(format!("it says that it is version {own}"))),
+        None => return Err(refused("it does not say which version it is".to_owned())),
+    }
+    let metadata = metadata.clone();
+    finish(named, zip, &checked, package.clone(), Some(&metadata))
 }
 
 /// What `wharf build` made of a package folder whose `pkg/` has no components of its own.
@@ -175,6 +199,7 @@ fn finish(
         version_hash: hash(&zip),
         zip,
         metadata: metadata.map(Metadata::to_message),
+        about: metadata.map(|metadata| (metadata.name.clone(), metadata.description.clone())).unwrap_or_default(),
         asks,
         signed_by,
         processes,

@@ -8,6 +8,7 @@
 //!   tls/           certificate and key that the node made for itself
 //!   tls/acme/      what belongs to certificates of an authority: account, order, certificate and key
 //!   wharf.toml     settings
+//!   packages.lock  what `wharf` installed from registries, with its hash
 //!   kernel.db      processes, capabilities, process state
 //!   vfs/<package>:<publisher>/<drive>/
 //!   kv/<package>:<publisher>/<db>/<db>.db      keys and values
@@ -23,6 +24,11 @@ use std::path::{Path, PathBuf};
 /// node's. `None` when the user has no home folder.
 pub fn publisher_keys() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "wharf").map(|dirs| dirs.config_dir().join("keys"))
+}
+
+/// The user's settings about registries, `~/.config/wharf/registries.toml` on Linux. `None` when the user has no home folder.
+pub fn registries() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "wharf").map(|dirs| dirs.config_dir().join("registries.toml"))
 }
 
 /// A node's home folder.
@@ -90,6 +96,11 @@ impl Home {
     /// The settings.
     pub fn config(&self) -> PathBuf {
         self.root.join("wharf.toml")
+    }
+
+    /// What was installed from registries.
+    pub fn packages_lock(&self) -> PathBuf {
+        self.root.join("packages.lock")
     }
 
     /// What the kernel persists.

@@ -47,12 +47,19 @@ pub(crate) fn answer(node: &NodeName, record: &mut Record, message: &Message) {
 
 fn perform(node: &NodeName, record: &mut Record, request: AppStoreRequest, message: &Message) -> Answer {
     match request {
-        // Nodes do not fetch packages from each other here, so there is nothing to mirror to.
-        AppStoreRequest::NewPackage { package_id, mirror: _ } => {
+        AppStoreRequest::NewPackage { package_id, mirror } => {
             let Some(blob) = message.blob() else {
                 return AppStoreResponse::NewPackageResponse(NewPackageResponse::NoBlob).into();
             };
-            let (response, failure) = match downloads::add(record, &package_id, blob.bytes) {
+            let added = downloads::add(record, &package_id, blob.bytes);
+            if mirror
+                && added.is_ok()
+                && let Err(error) = record.mirror(&package_id)
+            {
+                // The zip is kept all the same, which is what was wanted first.
+                println!("{error}");
+            }
+            let (response, failure) = match added {
                 Ok(()) => (NewPackageResponse::Success, None),
                 Err(error) => (NewPackageResponse::InstallFailed, Some(error)),
             };

@@ -5,6 +5,9 @@
 //! [`install`] carries the plan out, or takes back what it did. What is installed, and whose keys are known, is in the
 //! [`record`].
 //!
+//! The component is two processes: `main`, which does all of this, and `downloads`, which has an address of its own for the
+//! zips that are kept ([`downloads_api`], [`front`]).
+//!
 //! Only processes of this node that hold the messaging capability reach it; whoever does may install what they like, within
 //! what [`trust`] allows. To change whom to trust, to roll back and to purge is for the owner alone, so that nobody else
 //! gets around a signature. Every request is answered.
@@ -12,7 +15,9 @@
 mod answer;
 mod api;
 mod downloads;
+mod downloads_api;
 mod error;
+mod front;
 mod granted;
 mod install;
 mod paths;
@@ -23,11 +28,23 @@ mod start;
 mod trust;
 mod uninstall;
 
-use wharf_process_lib::{Address, Message, await_message, println};
+use wharf_process_lib::{Address, Message, ProcessId, await_message, println};
 
 use crate::record::Record;
 
+/// The name of the process that keeps the zips and the record.
+const MAIN: &str = "main";
+/// The name of the process at whose address the downloads are asked for.
+const DOWNLOADS: &str = "downloads";
+
 fn init(our: Address) {
+    let own = |process: &str| ProcessId::new(process, our.process().package(), our.process().publisher());
+    let (Ok(main), Ok(downloads)) = (own(MAIN), own(DOWNLOADS)) else {
+        return println!("{our} is no process of the app store");
+    };
+    if *our.process() == downloads {
+        return front::serve(&main);
+    }
     let mut record = match Record::load() {
         Ok(record) => record,
         // Left as it is: what this version does not understand, it does not overwrite.
@@ -39,6 +56,9 @@ fn init(our: Address) {
     }
     loop {
         match await_message() {
+            Ok(message @ Message::Request { .. }) if message.is_from(&downloads) => {
+                downloads_api::answer(our.node(), &mut record, &message);
+            }
             Ok(message @ Message::Request { .. }) => answer::answer(our.node(), &mut record, &message),
             Ok(Message::Response { .. }) => {}
             Err(error) => println!("{error}"),

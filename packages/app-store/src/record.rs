@@ -32,6 +32,9 @@ pub(crate) struct Record {
     /// By name, each once.
     #[serde(default)]
     trusted: Vec<TrustedPublisher>,
+    /// Packages that other nodes may fetch from here.
+    #[serde(default)]
+    mirrored: Vec<PackageId>,
 }
 
 /// An install or a removal that has begun and not ended.
@@ -60,7 +63,7 @@ pub(crate) enum Work {
 
 impl Default for Record {
     fn default() -> Self {
-        Self { version: VERSION, installed: Vec::new(), unfinished: None, trusted: Vec::new() }
+        Self { version: VERSION, installed: Vec::new(), unfinished: None, trusted: Vec::new(), mirrored: Vec::new() }
     }
 }
 
@@ -118,6 +121,36 @@ impl Record {
         });
         let unfinished = self.unfinished().filter(|unfinished| unfinished.package_id == *package);
         installed.chain(unfinished.and_then(|unfinished| unfinished.previous_hash.as_deref()))
+    }
+
+    /// Whether other nodes may fetch a package from here.
+    pub(crate) fn is_mirrored(&self, package: &PackageId) -> bool {
+        self.mirrored.contains(package)
+    }
+
+    /// Other nodes may fetch a package from here.
+    pub(crate) fn mirror(&mut self, package: &PackageId) -> Result<(), StoreError> {
+        if self.is_mirrored(package) {
+            return Ok(());
+        }
+        if self.mirrored.len() >= PACKAGES_MAX {
+            return Err(StoreError::TooMany(PACKAGES_MAX));
+        }
+        self.change(|record| {
+            record.mirrored.push(package.clone());
+            Ok(())
+        })
+    }
+
+    /// They may not.
+    pub(crate) fn stop_mirroring(&mut self, package: &PackageId) -> Result<(), StoreError> {
+        if !self.is_mirrored(package) {
+            return Ok(());
+        }
+        self.change(|record| {
+            record.mirrored.retain(|mirrored| mirrored != package);
+            Ok(())
+        })
     }
 
     /// Replaces what is known of a publisher.
@@ -337,11 +370,13 @@ mod tests {
             installed: vec![installed.clone()],
             unfinished: Some(unfinished.clone()),
             trusted: vec![trusted],
+            mirrored: vec![package_id.clone()],
         };
         let read = Record::parse(&serde_json::to_vec(&saved).unwrap()).unwrap();
         assert_eq!(read.find(&package_id), Some(&installed));
         assert_eq!(read.unfinished(), Some(&unfinished));
         assert_eq!(read.key_of("alice.os"), Some("cd".repeat(32).as_str()));
+        assert!(read.is_mirrored(&package_id));
     }
 
     #[test]

@@ -14,7 +14,7 @@ const KIND: &str = "wharf-backup";
 const REQUIRED: [&str; 3] = ["version", "node.key", "kernel.db"];
 
 /// Files at the top that an archive may have besides; all else is in [`FOLDERS`].
-const OPTIONAL: [&str; 4] = ["wharf.toml", "login.json", "tls/certificate.pem", "tls/key.pem"];
+const OPTIONAL: [&str; 5] = ["wharf.toml", "login.json", "packages.lock", "tls/certificate.pem", "tls/key.pem"];
 
 /// Folders of what packages keep.
 const FOLDERS: [&str; 3] = ["vfs/", "kv/", "sqlite/"];

@@ -57,6 +57,7 @@ pub(crate) fn pack<W: Write + Seek, E: From<ArchiveError>>(
     }
     for (name, path) in [
         ("login.json", home.login()),
+        ("packages.lock", home.packages_lock()),
         ("tls/certificate.pem", home.certificate()),
         ("tls/key.pem", home.certificate_key()),
     ] {

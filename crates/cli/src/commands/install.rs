@@ -5,12 +5,15 @@ use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, NewPackageRespon
 use wharf_types::rpc::RpcRefusalKind;
 use wharf_types::{Failure, PackageId, ProcessId};
 
-use crate::args::Install;
+use crate::args::{Install, Wanted};
 use crate::client::{Answer, Client, RpcError, unexpected};
 use crate::commands::offer::Offer;
+use crate::download::{Changed, Chosen};
 use crate::errors::{CliError, CliResult};
 use crate::output::{Colour, Output, Style, note};
-use crate::prompt::confirm;
+use crate::pins::{Pin, Pins};
+use crate::prompt::{Consent, confirm};
+use crate::registries::{self, Opened};
 use crate::source::{self, Source};
 use crate::text;
 
@@ -19,25 +22,54 @@ pub(crate) const CHANGE_WAIT_S: u64 = 900;
 
 /// Installs the package that was named.
 pub(crate) fn run(args: &Install, home: &Home, output: &mut Output) -> CliResult<()> {
-    let source = source::read(&args.source)?;
-    let package = &source.package_id;
-    let colour = Colour::of_stderr();
-    note(&title(&source, colour));
+    let (source, pin) = get(args, home)?;
     let client = Client::of(home)?;
-    let offer = Offer::new(&source, &client)?;
-    offer.lines(colour).iter().for_each(|line| note(line));
+    let offer = present(&source, &client)?;
     if args.dry_run {
         note("nothing was changed");
         return offer.report("would be installed", output);
     }
+    carry_out(&source, &offer, &client, args.consent.given())?;
+    if let Some(pin) = pin {
+        pin.keep(home)?;
+    }
+    offer.report("is installed", output)
+}
+
+/// The package, and what to remember once it is installed.
+fn get(args: &Install, home: &Home) -> CliResult<(Source, Option<Pin>)> {
+    match &args.source {
+        Wanted::Path(path) => Ok((source::read(path)?, None)),
+        Wanted::Reference(wanted) => {
+            let before = Pins::read(home)?.registry(&wanted.package).map(str::to_owned);
+            let opened = Opened::of(args.from.from.as_deref(), before.as_deref(), &args.from.settings)?;
+            registries::tell(&opened);
+            let changed = if args.accept_changed { Changed::Accept } else { Changed::Refuse };
+            let (source, pin) = Chosen::of(&opened, wanted)?.download(home, changed)?;
+            Ok((source, Some(pin)))
+        }
+    }
+}
+
+/// Shows a package, and what installing it would change.
+pub(crate) fn present<'a>(source: &'a Source, client: &Client) -> CliResult<Offer<'a>> {
+    let colour = Colour::of_stderr();
+    note(&title(source, colour));
+    let offer = Offer::new(source, client)?;
+    offer.lines(colour).iter().for_each(|line| note(line));
+    Ok(offer)
+}
+
+/// Asks, where that is needed, and installs it.
+pub(crate) fn carry_out(source: &Source, offer: &Offer<'_>, client: &Client, consent: Consent) -> CliResult<()> {
+    let package = &source.package_id;
     if offer.needs_consent() {
-        confirm(&format!("install {package}?"), args.consent.given(), &format!("{package} was not installed"))?;
+        confirm(&format!("install {package}?"), consent, &format!("{package} was not installed"))?;
     }
     note(&format!("sending {} ...", text::bytes(source.zip.len())));
-    keep(&source, &client)?;
+    keep(source, client)?;
     note("installing ...");
-    install(&source, &client)?;
-    offer.report("is installed", output)
+    install(source, client)
 }
 
 /// What the package is. Like all that the question is about it goes to stderr: it is not the result.
