@@ -6,6 +6,7 @@ mod dev;
 mod live;
 mod login;
 mod setup;
+mod shell;
 mod trust;
 
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub(crate) use self::login::{EndSessions, LoginLink, Passwd, Sessions, SessionsC
 use self::login::{LOGIN_LINK_EXAMPLES, PASSWD_EXAMPLES, SESSIONS_EXAMPLES};
 use self::setup::{COMPLETIONS_EXAMPLES, DOCTOR_EXAMPLES, MAN_EXAMPLES, SERVICE_EXAMPLES};
 pub(crate) use self::setup::{Completions, Man, Service, ServiceInstall, ServiceOf};
+use self::shell::SHELL_EXAMPLES;
+pub(crate) use self::shell::Shell;
 use self::trust::{KEY_EXAMPLES, ROLLBACK_EXAMPLES, SIGN_EXAMPLES, TRUST_EXAMPLES};
 pub(crate) use self::trust::{Key, KeyCommand, KeysArgs, Rollback, Sign, Trust, TrustCommand};
 use crate::commands::fs::{self, Fs};
@@ -126,6 +129,9 @@ pub(crate) enum Command {
     /// Send a message to a process and print its response
     #[command(after_help = SEND_EXAMPLES)]
     Send(Send),
+    /// Run scripts in the node's terminal
+    #[command(after_help = SHELL_EXAMPLES)]
+    Shell(Shell),
     /// Show what the node and its processes logged; works without a running node
     #[command(after_help = LOGS_EXAMPLES)]
     Logs(Logs),

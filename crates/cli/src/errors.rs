@@ -78,6 +78,11 @@ impl CliError {
         self
     }
 
+    /// Whether it is about this one request, so that another one may well work.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.kind, Kind::Refused)
+    }
+
     /// The failure without the hint.
     pub(crate) fn message(&self) -> &str {
         &self.message

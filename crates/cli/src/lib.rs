@@ -25,6 +25,7 @@ mod prompt;
 mod publisher_keys;
 mod reference;
 mod scenario;
+mod shell;
 mod signature;
 mod source;
 mod systemd;

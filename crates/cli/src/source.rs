@@ -280,6 +280,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let source = read(&zip(&dir, "chat:named.os.zip", None)).unwrap();
         let told: Vec<String> = source.asks.iter().map(|ask| format!("{} {}", ask.process, ask.text)).collect();
-        assert_eq!(told, ["script main.wasm gets every right that the terminal has"]);
+        assert_eq!(told, ["script main.wasm gets every right that the terminal has: it may do everything on this node"]);
     }
 }

@@ -58,6 +58,11 @@ impl Scripts {
         Ok(Self { scripts })
     }
 
+    /// A script by the name of its component.
+    pub fn get(&self, wasm: &str) -> Option<&Script> {
+        self.scripts.get(wasm)
+    }
+
     /// The scripts, by the name of their component.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Script)> {
         self.scripts.iter().map(|(wasm, script)| (wasm.as_str(), script))
