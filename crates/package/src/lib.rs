@@ -32,6 +32,7 @@ pub mod error;
 #[cfg(feature = "componentize")]
 pub mod export;
 mod fields;
+mod locate;
 pub mod manifest;
 pub mod metadata;
 pub mod name;

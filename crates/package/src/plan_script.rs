@@ -31,12 +31,8 @@ pub enum TerminalRights {
 /// Plans one run of a script as the process `id`, from everything that it was granted.
 pub fn plan_script(node: &NodeName, id: &ProcessId, granted: &[Ask]) -> PlannedScript {
     let of = |process: &ProcessId| Address::new(node.clone(), process.clone());
-    let mut planned = PlannedScript {
-        receives: Vec::new(),
-        gives: Vec::new(),
-        public: false,
-        terminal_rights: TerminalRights::None,
-    };
+    let mut planned =
+        PlannedScript { receives: Vec::new(), gives: Vec::new(), public: false, terminal_rights: TerminalRights::None };
     for ask in granted {
         match &ask.what {
             AskedFor::Network => {

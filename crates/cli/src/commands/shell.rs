@@ -51,7 +51,8 @@ fn run_all(session: &mut Session<'_>, input: &mut impl BufRead, output: &mut Out
 
 /// `None` at the end.
 fn read_line(input: &mut impl BufRead) -> CliResult<Option<String>> {
-    let failed = |why: &dyn std::fmt::Display| CliError::bad_input(format_args!("cannot read a line from stdin: {why}"));
+    let failed =
+        |why: &dyn std::fmt::Display| CliError::bad_input(format_args!("cannot read a line from stdin: {why}"));
     let mut line = Vec::new();
     input.take(LINE_BYTES_MAX).read_until(b'\n', &mut line).map_err(|error| failed(&error))?;
     if u64::try_from(line.len()).unwrap_or(u64::MAX) >= LINE_BYTES_MAX && line.last() != Some(&b'\n') {

@@ -109,7 +109,8 @@ mod tests {
 
     fn known() -> Known {
         let ids = |ids: &[&str]| ids.iter().map(|id| id.parse().unwrap()).collect::<Vec<ProcessId>>();
-        let aliases = ["echo", "help", "hi"].map(|name| (name.to_owned(), format!("{name}:terminal:sys").parse().unwrap()));
+        let aliases =
+            ["echo", "help", "hi"].map(|name| (name.to_owned(), format!("{name}:terminal:sys").parse().unwrap()));
         let scripts = ids(&["echo:terminal:sys", "number:fibonacci:a.os"]);
         let list = TerminalList { aliases: aliases.into(), scripts, running: Vec::new() };
         Known { list, processes: ids(&["kernel:distro:sys", "main:chat:a.os"]) }

@@ -165,7 +165,9 @@ impl<'a> Session<'a> {
             RunEnd::OutOfTime { after_s } => {
                 Err(CliError::refused(format_args!("the script was ended: it ran for {after_s} seconds")))
             }
-            RunEnd::Unknown => Err(CliError::refused("the script is gone, and the node does not remember how it ended")),
+            RunEnd::Unknown => {
+                Err(CliError::refused("the script is gone, and the node does not remember how it ended"))
+            }
         }
     }
 }

@@ -18,6 +18,8 @@ const KILLED: &str = "killed";
 pub(super) struct Printed {
     follower: Follower,
     home: Home,
+    /// Name of the last process that was asked for and of which the log says that it has ended.
+    ended: Option<String>,
 }
 
 /// The fields that decide what a line is.
@@ -37,13 +39,13 @@ impl Printed {
     /// From the end of the log on.
     pub(super) fn from_here(home: &Home) -> CliResult<Self> {
         let follower = Follower::from_end(home).map_err(|error| cannot_read(home, &error))?;
-        Ok(Self { follower, home: home.clone() })
+        Ok(Self { follower, home: home.clone(), ended: None })
     }
 
     /// Hands what the process of this name has printed since the last call to `each`. Tells whether the log says that it
     /// has ended: then nothing of it follows.
     pub(super) fn poll(&mut self, name: &str, mut each: impl FnMut(String) -> CliResult<()>) -> CliResult<bool> {
-        let (mut found, mut has_ended) = (Vec::new(), false);
+        let (mut found, mut has_ended) = (Vec::new(), self.ended.as_deref() == Some(name));
         let polled = self.follower.poll(|line| {
             if let Some(Line { target, message, exit, .. }) = about(&line, name) {
                 if target == GUEST {
@@ -55,6 +57,9 @@ impl Printed {
             Ok::<(), io::Error>(())
         });
         polled.map_err(|error| cannot_read(&self.home, &error))?;
+        if has_ended {
+            self.ended = Some(name.to_owned());
+        }
         found.into_iter().try_for_each(&mut each)?;
         Ok(has_ended)
     }
@@ -100,8 +105,12 @@ mod tests {
             Ok(())
         };
         assert!(!printed.poll("7", &mut each).unwrap());
-        append("{\"process\":\"7:a:b\",\"target\":\"wharf_kernel::supervisor\",\"message\":\"returned\",\"exit\":\"returned\"}\n");
+        append(
+            "{\"process\":\"7:a:b\",\"target\":\"wharf_kernel::supervisor\",\"message\":\"returned\",\"exit\":\"returned\"}\n",
+        );
         assert!(printed.poll("7", &mut each).unwrap());
+        assert!(printed.poll("7", &mut each).unwrap(), "it stays so");
+        assert!(!printed.poll("77", |_| Ok(())).unwrap());
         assert_eq!(lines, ["one\ntwo"]);
     }
 }

@@ -129,7 +129,11 @@ fn of_script(package: &PackageId, wasm: &str, script: &Script) -> Vec<Ask> {
     let mut asks = Asks { process: script_subject(wasm), list: Vec::new() };
     let context = Context { package, requested: &script.request_capabilities };
     if script.root {
-        asks.push(AskedFor::TerminalRights, Weight::Danger, "gets every right that the terminal has: it may do everything on this node");
+        asks.push(
+            AskedFor::TerminalRights,
+            Weight::Danger,
+            "gets every right that the terminal has: it may do everything on this node",
+        );
     }
     if script.request_networking {
         asks.network();

@@ -69,3 +69,28 @@ fn tokens(text: &str) -> Vec<String> {
 }
 
 wharf_process_lib::script!(m);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &str) -> Result<Command, String> {
+        parse(&"a.os@1:terminal:sys".parse().unwrap(), arguments)
+    }
+
+    fn command(target: &str, body: &str, await_s: Option<u64>) -> Result<Command, String> {
+        Ok(Command { target: target.parse().unwrap(), body: body.to_owned(), await_s })
+    }
+
+    #[test]
+    fn a_message_is_an_address_and_a_body_and_perhaps_a_time() {
+        assert_eq!(parsed("our@x:y:z body"), command("a.os@x:y:z", "body", None));
+        assert_eq!(parsed("x:y:z 'two words' -a 5"), command("a.os@x:y:z", "two words", Some(5)));
+        assert_eq!(parsed(" b.os@x:y:z  \"Status\" --await 7 "), command("b.os@x:y:z", "\"Status\"", Some(7)));
+        assert_eq!(parsed("x:y:z ''"), command("a.os@x:y:z", "", None));
+        for wrong in ["", "x:y:z", "x:y body", "x:y:z body more", "x:y:z body -a", "x:y:z body -a x", "@x:y:z body"] {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
+    }
+}

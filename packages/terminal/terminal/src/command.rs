@@ -36,3 +36,27 @@ pub(crate) fn parse<'a>(saved: &Saved, line: &'a str) -> Result<Option<Command<'
     }
     Ok(Some(Command { script, arguments }))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_taken_apart_at_its_first_blank() {
+        let saved = Saved::default();
+        let parsed = |line| parse(&saved, line).unwrap().map(|command| (command.script.to_string(), command.arguments));
+        assert_eq!(parsed(""), None);
+        assert_eq!(parsed("  \r\n"), None);
+        assert_eq!(parsed("echo"), Some(("echo:terminal:sys".to_owned(), "")));
+        assert_eq!(parsed(" a:b:c.os  x y \n"), Some(("a:b:c.os".to_owned(), " x y ")));
+    }
+
+    #[test]
+    fn no_part_of_a_script_is_a_path() {
+        let saved = Saved::default();
+        for line in ["../x", "..:a:b", "a:..:b", "a:b:..", "a/b:c:d", "a:b/../c:d", "A:b:c", "a_b:c:d", "nobody"] {
+            assert!(parse(&saved, line).is_err(), "{line}");
+        }
+    }
+}

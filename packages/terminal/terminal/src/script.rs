@@ -1,8 +1,8 @@
 //! Where a script is, and what it was granted.
 
 use wharf_package::describe::script_subject;
-use wharf_package::scripts::{FILE_NAME, Scripts};
 use wharf_package::plan;
+use wharf_package::scripts::{FILE_NAME, Scripts};
 use wharf_process_lib::{Request, vfs};
 use wharf_types::app_store::{AppStoreRequest, AppStoreResponse};
 use wharf_types::ask::Ask;
@@ -46,8 +46,7 @@ pub(crate) fn of_package(package: &PackageId) -> Result<Scripts, TerminalError> 
     if !vfs::exists(&path)? {
         return Err(TerminalError::NoScripts(package.clone()));
     }
-    Scripts::parse(&vfs::read(&path)?)
-        .map_err(|source| TerminalError::Scripts { package: package.clone(), source })
+    Scripts::parse(&vfs::read(&path)?).map_err(|source| TerminalError::Scripts { package: package.clone(), source })
 }
 
 /// What they are called by: their files without `.wasm`.

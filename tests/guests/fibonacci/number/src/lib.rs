@@ -26,10 +26,8 @@ fn init(_our: Address, args: String) -> String {
         return "usage: number <n>".to_string();
     };
     let request = serde_json::to_vec(&FibonacciRequest::Number(number)).unwrap();
-    let answer = Request::to(("our", ("fibonacci", "fibonacci", "test.os")))
-        .body(request)
-        .send_and_await_response(5)
-        .unwrap();
+    let answer =
+        Request::to(("our", ("fibonacci", "fibonacci", "test.os"))).body(request).send_and_await_response(5).unwrap();
     match answer {
         Ok(Message::Response { body, .. }) => {
             let FibonacciResponse::Number(number) = serde_json::from_slice(&body).unwrap();
