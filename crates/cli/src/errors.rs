@@ -83,6 +83,11 @@ impl CliError {
         matches!(self.kind, Kind::Refused)
     }
 
+    /// Whether the user called it off.
+    pub(crate) fn is_declined(&self) -> bool {
+        matches!(self.kind, Kind::Declined)
+    }
+
     /// The failure without the hint.
     pub(crate) fn message(&self) -> &str {
         &self.message

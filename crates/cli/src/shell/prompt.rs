@@ -45,7 +45,8 @@ pub(crate) fn run(client: &Client, home: &Home, output: &mut Output) -> CliResul
         interrupts.forget();
         if let Err(error) = session.run(&line, output) {
             output.flush()?;
-            if !error.is_refusal() {
+            // Of an interrupt, only the script ends.
+            if !error.is_refusal() && !error.is_declined() {
                 return Err(error);
             }
             error.report();
