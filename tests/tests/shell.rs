@@ -151,7 +151,7 @@ fn a_script_compiled_against_the_published_library_runs_unmodified() {
     assert_eq!((&ran["Ran"]["text"], &ran["Ran"]["end"]), (&json!("89"), &json!({ "Exited": "Returned" })));
     let sent = node.rpc(&json!({ "process": TERMINAL, "body": "number 12" })).send().unwrap();
     assert_eq!(sent.status(), 200);
-    node.wait_for_log(&["144", "fibonacci:test.os"]);
+    node.wait_for_log(&["\"message\":\"144\"", TERMINAL]);
     eventually("nothing is left of the runs", || scripts_of(&node, "fibonacci:test.os").is_empty().then_some(()));
 }
 
