@@ -7,6 +7,7 @@ mod live;
 mod login;
 mod registry;
 mod setup;
+mod shell;
 mod trust;
 
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub(crate) use self::registry::{FromArgs, Publish, RegistriesArgs, Registry, Reg
 use self::registry::{PUBLISH_EXAMPLES, REGISTRY_EXAMPLES, UPDATE_EXAMPLES};
 use self::setup::{COMPLETIONS_EXAMPLES, DOCTOR_EXAMPLES, MAN_EXAMPLES, SERVICE_EXAMPLES};
 pub(crate) use self::setup::{Completions, Man, Service, ServiceInstall, ServiceOf};
+use self::shell::SHELL_EXAMPLES;
+pub(crate) use self::shell::Shell;
 use self::trust::{KEY_EXAMPLES, ROLLBACK_EXAMPLES, SIGN_EXAMPLES, TRUST_EXAMPLES};
 pub(crate) use self::trust::{Key, KeyCommand, KeysArgs, Rollback, Sign, Trust, TrustCommand};
 use crate::commands::fs::{self, Fs};
@@ -138,6 +141,9 @@ pub(crate) enum Command {
     /// Send a message to a process and print its response
     #[command(after_help = SEND_EXAMPLES)]
     Send(Send),
+    /// Run scripts in the node's terminal
+    #[command(after_help = SHELL_EXAMPLES)]
+    Shell(Shell),
     /// Show what the node and its processes logged; works without a running node
     #[command(after_help = LOGS_EXAMPLES)]
     Logs(Logs),

@@ -31,6 +31,7 @@ const SLACK_S: u64 = 10;
 const ANSWER_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// The daemon of one home.
+#[derive(Clone)]
 pub(crate) struct Client {
     http: Http,
     home: PathBuf,

@@ -28,6 +28,7 @@ mod rollback;
 mod send;
 mod service;
 mod sessions;
+mod shell;
 mod sign;
 mod sql;
 mod status;
@@ -73,6 +74,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::Caps(args) => caps::run(&args, &Client::of(&home)?, output),
         Command::Ps(args) => ps::run(&args, &Client::of(&home)?, output),
         Command::Send(args) => send::run(&args, &Client::of(&home)?, output),
+        Command::Shell(args) => shell::run(&args, &home, output),
         Command::Logs(args) => logs::run(&args, &home, output),
         Command::Fs(fs) => fs::run(&fs, &Client::of(&home)?, output),
         Command::Kill(args) => kill::run(&args, &Client::of(&home)?, output),

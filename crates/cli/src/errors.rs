@@ -78,6 +78,16 @@ impl CliError {
         self
     }
 
+    /// Whether it is about this one request, so that another one may well work.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.kind, Kind::Refused)
+    }
+
+    /// Whether the user called it off.
+    pub(crate) fn is_declined(&self) -> bool {
+        matches!(self.kind, Kind::Declined)
+    }
+
     /// The failure without the hint.
     pub(crate) fn message(&self) -> &str {
         &self.message

@@ -17,12 +17,26 @@ pub(crate) struct Interrupts(Arc<AtomicBool>);
 impl Interrupts {
     /// Takes the signals over.
     pub(crate) fn listen() -> CliResult<Self> {
+        Self::to(&[SIGINT, SIGTERM, SIGHUP])
+    }
+
+    fn to(signals: &[i32]) -> CliResult<Self> {
         let happened = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&happened))
+        for signal in signals {
+            signal_hook::flag::register(*signal, Arc::clone(&happened))
                 .map_err(|error| CliError::bad_input(format_args!("cannot listen for signals: {error}")))?;
         }
         Ok(Self(happened))
+    }
+
+    /// Takes Ctrl-C over, for a command that goes on after it. Other signals end this program as usual.
+    pub(crate) fn listen_for_ctrl_c() -> CliResult<Self> {
+        Self::to(&[SIGINT])
+    }
+
+    /// Makes as if nothing had happened, before something new is begun.
+    pub(crate) fn forget(&self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 
     /// Whether it is time to end.

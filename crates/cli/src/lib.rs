@@ -31,6 +31,7 @@ mod publisher_keys;
 mod reference;
 mod registries;
 mod scenario;
+mod shell;
 mod signature;
 mod source;
 mod systemd;

@@ -112,6 +112,15 @@ impl Follower {
         Self { home, current }
     }
 
+    /// From the end of the log that is being written, or from the beginning of the first one.
+    pub(crate) fn from_end(home: &Home) -> io::Result<Self> {
+        let mut current = LogFile::open(&home.log())?;
+        if let Some(file) = &mut current {
+            file.reader.seek(SeekFrom::End(0))?;
+        }
+        Ok(Self::new(home.clone(), current))
+    }
+
     /// Hands every line that appeared since the last call to `each`.
     pub(crate) fn poll<E: From<io::Error>>(&mut self, mut each: impl FnMut(Vec<u8>) -> Result<(), E>) -> Result<(), E> {
         if let Some(file) = &mut self.current {

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use wharf_package::pack::Tree;
-use wharf_package::{ArchiveLimits, Manifest, Metadata, PackError, Package, package_id_from_file_name};
+use wharf_package::{
+    ArchiveLimits, Manifest, ManifestEntry, Metadata, PackError, Package, Scripts, package_id_from_file_name,
+};
 use wharf_registry::Version;
 use wharf_types::app_store::InstalledPackage;
 use wharf_types::ask::Ask;
@@ -100,7 +102,11 @@ pub(crate) fn published(zip: Vec<u8>, named: &Path, package: &PackageId, version
 fn built(folder: &Path) -> Option<PathBuf> {
     let metadata = Metadata::parse(&fs::read(folder.join(METADATA)).ok()?).ok()?;
     let manifest = Manifest::parse(&fs::read(folder.join("pkg/manifest.json")).ok()?).ok()?;
-    if manifest.entries().iter().all(|entry| folder.join("pkg").join(entry.wasm_name()).is_file()) {
+    let scripts = fs::read(folder.join("pkg/scripts.json")).ok().and_then(|bytes| Scripts::parse(&bytes).ok());
+    let scripts = scripts.unwrap_or_default();
+    let mut components =
+        manifest.entries().iter().map(ManifestEntry::wasm_name).chain(scripts.iter().map(|(wasm, _)| wasm));
+    if components.all(|wasm| folder.join("pkg").join(wasm).is_file()) {
         return None;
     }
     let zip = folder.join("target").join(format!("{}.zip", metadata.package_id().ok()?));
@@ -305,6 +311,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let source = read(&zip(&dir, "chat:named.os.zip", None)).unwrap();
         let told: Vec<String> = source.asks.iter().map(|ask| format!("{} {}", ask.process, ask.text)).collect();
-        assert_eq!(told, ["script main.wasm gets every right that the terminal has"]);
+        assert_eq!(
+            told,
+            ["script main.wasm gets every right that the terminal has: it may do everything on this node"]
+        );
     }
 }

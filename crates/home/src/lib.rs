@@ -31,6 +31,13 @@ pub fn registries() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "wharf").map(|dirs| dirs.config_dir().join("registries.toml"))
 }
 
+/// What the user typed into `wharf shell`, `~/.local/state/wharf/shell_history` on Linux. `None` when the user has no home
+/// folder.
+pub fn shell_history() -> Option<PathBuf> {
+    let dirs = directories::ProjectDirs::from("", "", "wharf")?;
+    Some(dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).join("shell_history"))
+}
+
 /// A node's home folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {

@@ -42,11 +42,43 @@ pub enum BundledError {
 /// Puts every package of the node that is in `folder` in place. Returns how many were new or had changed.
 pub async fn install_all(kernel: &Kernel, vfs: &Arc<Vfs>, folder: &Path) -> Result<usize, BundledError> {
     let mut installed = 0;
+    let mut in_place = Vec::new();
     for (package, path) in find(folder).map_err(|source| BundledError::Folder { path: folder.to_owned(), source })? {
-        let result = install(kernel, vfs, &package, &path).await;
-        installed += usize::from(result.map_err(|reason| BundledError::Package { package, reason })?);
+        match install(kernel, vfs, &package, &path).await {
+            Ok(Installed { is_new, processes }) => {
+                installed += usize::from(is_new);
+                in_place.push((package, processes));
+            }
+            Err(reason) => return Err(BundledError::Package { package, reason }),
+        }
+    }
+    if installed > 0 {
+        // They message each other, and one that was replaced lost what others gave it, and they what it gave them.
+        for (package, processes) in in_place {
+            let given = empower(kernel, &processes).await;
+            given.map_err(|reason| BundledError::Package { package, reason })?;
+        }
     }
     Ok(installed)
+}
+
+/// A package of the node that is in place.
+struct Installed {
+    /// Whether it was not there before, or another version was.
+    is_new: bool,
+    processes: Vec<PlannedProcess>,
+}
+
+/// Gives processes what they ask for, and others what these offer; what they have already stays as it is.
+async fn empower(kernel: &Kernel, processes: &[PlannedProcess]) -> Result<(), String> {
+    for planned in processes {
+        let receives = planned.receives.clone();
+        kernel.grant(&planned.id, receives).await.map_err(|error| error.to_string())?;
+        for (holder, capability) in &planned.gives {
+            kernel.grant(holder, vec![capability.clone()]).await.map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(())
 }
 
 fn find(folder: &Path) -> io::Result<Vec<(PackageId, PathBuf)>> {
@@ -63,14 +95,13 @@ fn find(folder: &Path) -> io::Result<Vec<(PackageId, PathBuf)>> {
     Ok(found)
 }
 
-/// `true` when it was not there yet, or another version.
-async fn install(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path: &Path) -> Result<bool, String> {
+async fn install(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path: &Path) -> Result<Installed, String> {
     let zip = std::fs::read(path).map_err(|error| format!("reading {}: {error}", path.display()))?;
     let checked = Package::check(&zip).map_err(|error| error.to_string())?;
     let processes = plan(kernel.node(), package, checked.manifest()).map_err(|error| error.to_string())?;
     let in_place = processes.iter().all(|planned| kernel.is_alive(&planned.id)) && is_unpacked(vfs, package, &zip);
     if in_place {
-        return Ok(false);
+        return Ok(Installed { is_new: false, processes });
     }
     for planned in &processes {
         end(kernel, &planned.id).await?;
@@ -81,13 +112,11 @@ async fn install(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path: &Pa
         let wasm = checked.component(&planned.wasm).ok_or_else(|| format!("{} is not in the zip", planned.wasm))?;
         create(kernel, planned, wasm.to_vec()).await?;
     }
-    for planned in processes {
-        for (holder, capability) in planned.gives {
-            kernel.grant(&holder, vec![capability]).await.map_err(|error| error.to_string())?;
-        }
+    empower(kernel, &processes).await?;
+    for planned in &processes {
         kernel.run(&planned.id);
     }
-    Ok(true)
+    Ok(Installed { is_new: true, processes })
 }
 
 /// The zip is written last, so one that is there and the same says that everything else is, too.

@@ -106,8 +106,9 @@ impl Ingredients {
     /// Reads everything in `pkg/`, `metadata.json`, the folder `api/` as `api.zip`, a module or component for every process
     /// and script, and what is in the folder `ui`, if one is given, as the package's `ui/`.
     ///
-    /// The component `x-y.wasm` is made of `x_y.wasm` in the first of `modules_dirs` that has it; where there is no such
-    /// module, a component must be in `pkg/` already (from a compiler that makes components).
+    /// The component `x-y.wasm` is made of `<package>_x_y.wasm` or `x_y.wasm` in the first of `modules_dirs` that has
+    /// one: packages that are built into one folder may have processes of the same name. Where there is no such module, a
+    /// component must be in `pkg/` already (from a compiler that makes components).
     pub fn gather(package_dir: &Path, modules_dirs: &[&Path], ui: Option<&Path>) -> Result<Self, AssembleError> {
         let metadata_bytes = read(&package_dir.join(metadata::FILE_NAME))?;
         let package = Metadata::parse(&metadata_bytes)?.package_id()?;
@@ -129,7 +130,7 @@ impl Ingredients {
         let mut modules: Vec<Module> = Vec::new();
         for wasm in processes.chain(scripts.iter().map(|(wasm, _)| wasm)) {
             if modules.iter().all(|module| module.wasm != wasm) {
-                modules.extend(find_module(&tree, wasm, modules_dirs)?);
+                modules.extend(find_module(&package, &tree, wasm, modules_dirs)?);
             }
         }
         Ok(Self { package, manifest, tree, modules })
@@ -168,11 +169,16 @@ impl Ingredients {
 }
 
 /// `None` when `pkg/` has a component already.
-fn find_module(tree: &Tree, wasm: &str, modules_dirs: &[&Path]) -> Result<Option<Module>, AssembleError> {
+fn find_module(
+    package: &PackageId,
+    tree: &Tree,
+    wasm: &str,
+    modules_dirs: &[&Path],
+) -> Result<Option<Module>, AssembleError> {
     // Compilers name a library after its crate, with underscores; package files have hyphens. Folders do not count.
     let file = wasm.rsplit('/').next().unwrap_or(wasm).replace('-', "_");
-    for dir in modules_dirs {
-        let path = dir.join(&file);
+    let of_package = format!("{}_{file}", package.package_name.replace('-', "_"));
+    for path in modules_dirs.iter().flat_map(|dir| [dir.join(&of_package), dir.join(&file)]) {
         match std::fs::read(&path) {
             Ok(bytes) => return Ok(Some(Module { wasm: wasm.to_owned(), path, bytes })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

@@ -60,6 +60,14 @@ fn a_component_of_another_compiler_is_taken_from_pkg() {
 }
 
 #[test]
+fn a_module_with_the_name_of_the_package_goes_before_one_without() {
+    let source = Source::new();
+    source.write("modules/my_app_my_app.wasm", COMPONENT);
+    source.write("modules/my_app.wasm", b"that of another package");
+    assert_eq!(source.assemble().unwrap().contents.component("my-app.wasm"), Some(COMPONENT));
+}
+
+#[test]
 fn a_module_that_was_not_built_is_named() {
     let error = Source::new().assemble().unwrap_err().to_string();
     assert!(error.contains("modules/my_app.wasm") && error.contains("pkg/my-app.wasm"), "{error}");

@@ -55,7 +55,7 @@ fn a_package_is_told_in_plain_words_with_what_reaches_furthest_first() {
             "Usual chat: gives the right \"Read\" to terminal:terminal:sys",
             "Usual chat: takes messages from any process on this node",
             "Usual chat: is started again whenever it ends",
-            "Danger script run.wasm: gets every right that the terminal has",
+            "Danger script run.wasm: gets every right that the terminal has: it may do everything on this node",
         ]
     );
 }

@@ -137,7 +137,7 @@ pub enum ManifestError {
         max: usize,
     },
     /// One field of one entry.
-    #[error("{file}, {entry}: `{field}` {reason}")]
+    #[error("{file}, {entry}: `{field}` {reason}{}", on_line(*.line))]
     Field {
         /// Which file.
         file: &'static str,
@@ -147,7 +147,13 @@ pub enum ManifestError {
         field: String,
         /// What is wrong with it.
         reason: String,
+        /// The line of the field, or of the entry where the field is not there; `None` as long as that is not known.
+        line: Option<usize>,
     },
+}
+
+fn on_line(line: Option<usize>) -> String {
+    line.map(|line| format!(" (line {line})")).unwrap_or_default()
 }
 
 /// Why `metadata.json` is refused.

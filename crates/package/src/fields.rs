@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::capability::CapabilityEntry;
 use crate::error::ManifestError;
+use crate::locate::{Step, line_of};
 
 /// Largest `manifest.json` or `scripts.json` that is parsed.
 const FILE_BYTES_MAX: usize = 1 << 20;
@@ -17,6 +18,18 @@ pub(crate) fn parse_file(file: &'static str, bytes: &[u8]) -> Result<Value, Mani
         return Err(ManifestError::TooBig { file, size: bytes.len(), max: FILE_BYTES_MAX });
     }
     serde_json::from_slice(bytes).map_err(|error| ManifestError::NotJson { file, reason: error.to_string() })
+}
+
+/// Adds to an error about `entry` the line that it is about.
+pub(crate) fn located(error: ManifestError, bytes: &[u8], entry: Step<'_>) -> ManifestError {
+    let ManifestError::Field { file, entry: name, field, reason, line: None } = error else { return error };
+    // `request_capabilities[2]` is an item of a list.
+    let (list, item) = field.split_once('[').map_or((field.as_str(), None), |(list, item)| {
+        (list, item.strip_suffix(']').and_then(|item| item.parse().ok()))
+    });
+    let path: Vec<_> = [entry, Step::Field(list)].into_iter().chain(item.map(Step::Item)).collect();
+    let line = Some(line_of(bytes, &path));
+    ManifestError::Field { file, entry: name, field, reason, line }
 }
 
 /// The fields of one entry of `file`.
@@ -36,13 +49,25 @@ impl<'a> Fields<'a> {
                 entry,
                 field: "{}".to_owned(),
                 reason: "is missing: the entry is not a JSON object".to_owned(),
+                line: None,
             }),
         }
     }
 
     /// The error that `field` is wrong because of `reason`.
     pub(crate) fn wrong(&self, field: impl Into<String>, reason: impl Into<String>) -> ManifestError {
-        ManifestError::Field { file: self.file, entry: self.entry.clone(), field: field.into(), reason: reason.into() }
+        ManifestError::Field {
+            file: self.file,
+            entry: self.entry.clone(),
+            field: field.into(),
+            reason: reason.into(),
+            line: None,
+        }
+    }
+
+    /// Names of the fields that are there, in the file's order or another.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.map.keys().map(String::as_str)
     }
 
     /// A field that has to be there.

@@ -16,7 +16,7 @@
 //! | [`describe`] | what a package asks for, in plain words and as data |
 //! | [`wasm`] | component, core module, or neither |
 //! | [`package`] | all checks together |
-//! | [`plan`](mod@plan) | what the kernel is told about each process |
+//! | [`plan`](mod@plan), [`plan_script`](mod@plan_script) | what the kernel is told about each process, and each script |
 //! | [`signature`] | the publisher's signature in a zip |
 //! | [`pack`] | writing a reproducible zip |
 
@@ -32,12 +32,14 @@ pub mod error;
 #[cfg(feature = "componentize")]
 pub mod export;
 mod fields;
+mod locate;
 pub mod manifest;
 pub mod metadata;
 pub mod name;
 pub mod pack;
 pub mod package;
 pub mod plan;
+pub mod plan_script;
 pub mod scripts;
 pub mod signature;
 mod version;
@@ -63,6 +65,7 @@ pub use name::NameProblem;
 pub use pack::{PackError, zip_dir};
 pub use package::Package;
 pub use plan::{PlannedProcess, plan};
+pub use plan_script::{PlannedScript, plan_script};
 pub use scripts::{Script, Scripts};
 pub use signature::{PackageSignature, Unsigned};
 pub use wasm::WasmKind;

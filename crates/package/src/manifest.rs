@@ -8,7 +8,8 @@ use wharf_types::{IdError, OnExit, PackageId, ProcessId};
 
 use crate::capability::CapabilityEntry;
 use crate::error::ManifestError;
-use crate::fields::{Fields, parse_file};
+use crate::fields::{Fields, located, parse_file};
+use crate::locate::Step;
 use crate::name;
 
 /// Where the manifest lies in a package.
@@ -54,12 +55,14 @@ impl Manifest {
         let mut names = HashSet::new();
         let mut entries = Vec::with_capacity(list.len());
         for (index, value) in list.iter().enumerate() {
-            let fields = Fields::new(FILE_NAME, label(index, value), value)?;
-            let entry = ManifestEntry::read(&fields)?;
-            if !names.insert(entry.process_name.clone()) {
-                return Err(fields.wrong("process_name", "is the name of another process of this package"));
-            }
-            entries.push(entry);
+            let entry = Fields::new(FILE_NAME, label(index, value), value).and_then(|fields| {
+                let entry = ManifestEntry::read(&fields)?;
+                match names.insert(entry.process_name.clone()) {
+                    true => Ok(entry),
+                    false => Err(fields.wrong("process_name", "is the name of another process of this package")),
+                }
+            });
+            entries.push(entry.map_err(|error| located(error, bytes, Step::Item(index)))?);
         }
         Ok(Self { entries })
     }

@@ -46,7 +46,10 @@ fn every_field_is_required_and_the_error_names_entry_and_field() {
         let mut manifest = example();
         manifest[0].as_object_mut().unwrap().remove(&field);
         let name = if field == "process_name" { "entry 1" } else { "entry 1 (chat)" };
-        assert_eq!(parse(&manifest).unwrap_err().to_string(), format!("manifest.json, {name}: `{field}` is missing"));
+        assert_eq!(
+            parse(&manifest).unwrap_err().to_string(),
+            format!("manifest.json, {name}: `{field}` is missing (line 1)")
+        );
     }
 }
 

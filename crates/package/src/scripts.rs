@@ -3,16 +3,23 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use wharf_types::ProcessId;
 
 use crate::capability::CapabilityEntry;
 use crate::error::ManifestError;
-use crate::fields::{Fields, parse_file};
+use crate::fields::{Fields, located, parse_file};
+use crate::locate::{Step, line_of};
 use crate::name;
 
 /// Where the scripts are listed in a package.
 pub const FILE_NAME: &str = "scripts.json";
 /// Most scripts in one package.
 const SCRIPTS_MAX: usize = 1024;
+/// What an entry can have.
+const FIELDS: [&str; 6] =
+    ["root", "public", "request_networking", "request_capabilities", "grant_capabilities", "wit_version"];
+/// Versions of the guest interface that there are.
+const WIT_VERSIONS: [u32; 2] = [0, 1];
 
 /// The scripts of a package, by the name of their component in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,19 +56,71 @@ impl Scripts {
         let mut scripts = BTreeMap::new();
         for (file, value) in &map {
             let wasm = file.strip_prefix('/').unwrap_or(file);
-            let fields = Fields::new(FILE_NAME, format!("script {}", file.escape_debug()), value)?;
-            name::check(wasm).map_err(|problem| fields.wrong("name", format!("is not a plain path: {problem}")))?;
-            if scripts.insert(wasm.to_owned(), Script::read(&fields)?).is_some() {
-                return Err(fields.wrong("name", "is the name of another script of this package"));
-            }
+            let read = fields(file, value).and_then(|fields| {
+                name::check(wasm).map_err(|problem| fields.wrong("name", format!("is not a plain path: {problem}")))?;
+                match scripts.insert(wasm.to_owned(), Script::read(&fields)?) {
+                    Some(_) => Err(fields.wrong("name", "is the name of another script of this package")),
+                    None => Ok(()),
+                }
+            });
+            read.map_err(|error| located(error, bytes, Step::Field(file)))?;
         }
         Ok(Self { scripts })
+    }
+
+    /// What is strange about a file that [`Self::parse`] takes: packages that others have made may have it, and an author
+    /// has not meant it. With lines, for the author.
+    pub fn remarks(bytes: &[u8]) -> Vec<String> {
+        let Ok(Value::Object(map)) = parse_file(FILE_NAME, bytes) else { return Vec::new() };
+        let mut remarks = Vec::new();
+        for (file, value) in &map {
+            let shown = file.escape_debug();
+            let line = |field: &str| line_of(bytes, &[Step::Field(file), Step::Field(field)]);
+            if !is_runnable(file) {
+                remarks.push(format!(
+                    "{FILE_NAME}, line {}: {shown} cannot be run: the terminal runs `<name>.wasm`, where a name has only a-z, 0-9 and `-`",
+                    line("")
+                ));
+            }
+            for name in fields(file, value).iter().flat_map(Fields::names).filter(|name| !FIELDS.contains(name)) {
+                let shown_name = name.escape_debug();
+                remarks.push(format!(
+                    "{FILE_NAME}, line {}: {shown} has the field `{shown_name}`, which means nothing",
+                    line(name)
+                ));
+            }
+            let version = value.get("wit_version").and_then(Value::as_u64);
+            if let Some(version) =
+                version.filter(|version| WIT_VERSIONS.iter().all(|known| u64::from(*known) != *version))
+            {
+                remarks.push(format!(
+                    "{FILE_NAME}, line {}: {shown} is for version {version} of the guest interface, which there is not",
+                    line("wit_version")
+                ));
+            }
+        }
+        remarks
+    }
+
+    /// A script by the name of its component.
+    pub fn get(&self, wasm: &str) -> Option<&Script> {
+        self.scripts.get(wasm)
     }
 
     /// The scripts, by the name of their component.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Script)> {
         self.scripts.iter().map(|(wasm, script)| (wasm.as_str(), script))
     }
+}
+
+fn fields<'a>(file: &str, value: &'a Value) -> Result<Fields<'a>, ManifestError> {
+    Fields::new(FILE_NAME, format!("script {}", file.escape_debug()), value)
+}
+
+/// Whether the terminal finds it: by the name of a process.
+fn is_runnable(file: &str) -> bool {
+    let name = file.strip_prefix('/').unwrap_or(file).strip_suffix(".wasm");
+    name.is_some_and(|name| ProcessId::new(name, "p", "p").is_ok_and(|id| id.is_creatable()))
 }
 
 impl Script {
@@ -93,8 +152,30 @@ mod tests {
     #[test]
     fn a_missing_or_hostile_field_is_named() {
         let error = Scripts::parse(br#"{"send.wasm":{"root":false}}"#).unwrap_err();
-        assert_eq!(error.to_string(), "scripts.json, script send.wasm: `public` is missing");
+        assert_eq!(error.to_string(), "scripts.json, script send.wasm: `public` is missing (line 1)");
         assert!(Scripts::parse(br#"{"../x.wasm":{"root":false,"public":false,"request_networking":true}}"#).is_err());
         assert!(Scripts::parse(b"[]").is_err());
+    }
+
+    #[test]
+    fn errors_and_remarks_say_on_which_line() {
+        let file = |request: &str| {
+            format!(
+                "{{\n\"a.wasm\": {{\"root\":false,\"public\":false,\"request_networking\":false}},\n\"b_c.wasm\": {{\n\"root\":false,\"public\":false,\n\"request_networking\":false,\n\"wit_version\":7,\n\"request_capabilites\":[],\n\"request_capabilities\":[\n\"vfs:distro:sys\",\n{request}]}}}}"
+            )
+        };
+        let error = Scripts::parse(file("\"not an id\"").as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("scripts.json, script b_c.wasm: `request_capabilities[1]` is wrong"), "{error}");
+        assert!(error.ends_with("(line 10)"), "{error}");
+        let good = file("\"kv:distro:sys\"");
+        Scripts::parse(good.as_bytes()).unwrap();
+        let remarks = Scripts::remarks(good.as_bytes());
+        let expected = [
+            "scripts.json, line 3: b_c.wasm cannot be run",
+            "scripts.json, line 7: b_c.wasm has the field `request_capabilites`",
+            "scripts.json, line 6: b_c.wasm is for version 7",
+        ];
+        assert_eq!(remarks.len(), expected.len(), "{remarks:?}");
+        assert!(remarks.iter().zip(expected).all(|(remark, start)| remark.starts_with(start)), "{remarks:?}");
     }
 }

@@ -30,6 +30,7 @@
 //! | [`vfs`], [`kv`], [`sqlite`], [`timer`], [`http`], [`http_client`], [`kernel`] | the node's modules, typed |
 //! | [`capability`] | what this process may do |
 //! | [`process`] | who we are, our children, what happens when we end |
+//! | [`mod@script`] | programs for the terminal |
 //! | [`types`] | ids and wire shapes, shared with the node |
 //!
 //! Calls to modules fail with [`CallError`], which says what was tried and whether it was not delivered, refused, or
@@ -52,6 +53,7 @@ mod print;
 pub mod process;
 pub mod request;
 pub mod response;
+pub mod script;
 pub mod sqlite;
 pub mod state;
 pub mod timer;
@@ -100,6 +102,12 @@ pub mod __private {
     pub use wit_bindgen::rt;
 
     use crate::Address;
+    use crate::script::Answer;
+
+    /// What [`crate::script!`] expands to.
+    pub fn run_script<A: Answer>(our: Address, script: fn(Address, String) -> A) {
+        crate::script::run(our, script);
+    }
 
     /// Hands over to the process, with its address read.
     pub fn start(our: &str, init: fn(Address)) {

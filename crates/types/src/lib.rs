@@ -17,6 +17,7 @@
 //! | [`database`] | both of these |
 //! | [`state`] | `state:distro:sys` |
 //! | [`timer`] | `timer:distro:sys` |
+//! | [`terminal`] | `terminal:terminal:sys` |
 //! | [`http_server`] | `http-server:distro:sys` |
 //! | [`http_client`] | `http-client:distro:sys` |
 //! | [`login`] | the HTTP endpoint `/login:distro:sys` |
@@ -42,6 +43,7 @@ pub mod metrics;
 pub mod rpc;
 pub mod sqlite;
 pub mod state;
+pub mod terminal;
 pub mod timer;
 pub mod trace;
 pub mod vfs;

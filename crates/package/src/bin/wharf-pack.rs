@@ -13,7 +13,8 @@ Packs a package into the zip that a node installs.
 Usage: wharf-pack <package-dir> --modules <dir> --out <zip or folder>
 
   <package-dir>      has metadata.json and pkg/manifest.json; optionally pkg/scripts.json, pkg/ui/ and api/
-  --modules <dir>    has the compiled modules; `/my-app.wasm` in the manifest is made of `my_app.wasm`
+  --modules <dir>    has the compiled modules; `/my-app.wasm` in the manifest is made of `<package>_my_app.wasm` or, where
+                     there is none, of `my_app.wasm`
   --out <path>       the zip to write; in a folder it is named <package>:<publisher>.zip
 
 The same contents always give the same zip. Nothing is written into <package-dir>.

@@ -11,7 +11,7 @@ use wharf_types::{OnExit, PackageId, ProcessId};
 use crate::capability::CapabilityEntry;
 use crate::manifest::ManifestEntry;
 use crate::package::Package;
-use crate::scripts::Script;
+use crate::scripts::{Script, Scripts};
 
 use self::rights::{Context, message, right};
 
@@ -25,6 +25,18 @@ impl Package {
         let scripts = self.scripts().iter().map(|(wasm, script)| of_script(package, wasm, script));
         processes.chain(scripts).flatten().collect()
     }
+}
+
+impl Scripts {
+    /// Everything that one script asks for or offers, most far-reaching first; `None` when there is no such script.
+    pub fn asks(&self, package: &PackageId, wasm: &str) -> Option<Vec<Ask>> {
+        self.get(wasm).map(|script| of_script(package, wasm, script))
+    }
+}
+
+/// What [`Ask::process`] says where a script asks.
+pub fn script_subject(wasm: &str) -> String {
+    plain(&format!("script {wasm}"))
 }
 
 /// The asks of one process or script, as they are collected.
@@ -114,10 +126,14 @@ fn of_process(package: &PackageId, entry: &ManifestEntry) -> Vec<Ask> {
 }
 
 fn of_script(package: &PackageId, wasm: &str, script: &Script) -> Vec<Ask> {
-    let mut asks = Asks { process: plain(&format!("script {wasm}")), list: Vec::new() };
+    let mut asks = Asks { process: script_subject(wasm), list: Vec::new() };
     let context = Context { package, requested: &script.request_capabilities };
     if script.root {
-        asks.push(AskedFor::TerminalRights, Weight::Danger, "gets every right that the terminal has");
+        asks.push(
+            AskedFor::TerminalRights,
+            Weight::Danger,
+            "gets every right that the terminal has: it may do everything on this node",
+        );
     }
     if script.request_networking {
         asks.network();

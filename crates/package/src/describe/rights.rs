@@ -40,7 +40,7 @@ pub(super) fn message(context: &Context<'_>, to: &ProcessId) -> (Weight, String)
         return (Weight::Danger, format!("may install and remove packages on this node ({to})"));
     }
     if to.has_parts("terminal", "terminal", "sys") {
-        return (Weight::Danger, format!("may have commands run in the terminal ({to})"));
+        return (Weight::Usual, format!("may send messages to {to}, which takes commands from the owner only"));
     }
     let Some(module) = module(to) else { return (Weight::Usual, format!("may send messages to {to}")) };
     let (weight, allows) = match module {

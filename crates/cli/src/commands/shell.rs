@@ -1,0 +1,65 @@
+//! `wharf shell`: command lines for the node's terminal, from the arguments, from stdin, or typed.
+
+use std::io::{self, BufRead, IsTerminal, Read};
+
+use wharf_home::Home;
+
+use crate::args::Shell;
+use crate::client::Client;
+use crate::errors::{CliError, CliResult};
+use crate::interrupts::Interrupts;
+use crate::output::{Format, Output};
+use crate::shell::{Session, prompt};
+
+/// Longest line that is read from stdin; the node takes no longer ones.
+const LINE_BYTES_MAX: u64 = 1 << 20;
+
+/// Runs lines.
+pub(crate) fn run(args: &Shell, home: &Home, output: &mut Output) -> CliResult<()> {
+    let client = Client::of(home)?;
+    let stdin = io::stdin();
+    if args.command.is_none() && stdin.is_terminal() && output.format() == Format::Text {
+        return prompt::run(&client, home, output);
+    }
+    let mut session = Session::new(&client, home, Interrupts::listen()?)?;
+    match &args.command {
+        Some(line) => session.run(line, output),
+        None => run_all(&mut session, &mut stdin.lock(), output),
+    }
+}
+
+/// Runs one line after the other. One that fails does not keep the others from running, but is what the exit code says.
+fn run_all(session: &mut Session<'_>, input: &mut impl BufRead, output: &mut Output) -> CliResult<()> {
+    let (mut count, mut failed) = (0_usize, None);
+    while let Some(line) = read_line(input)? {
+        session.check()?;
+        count += 1;
+        if let Err(error) = session.run(&line, output) {
+            output.flush()?;
+            if !error.is_refusal() {
+                return Err(error);
+            }
+            error.report();
+            failed = Some(failed.unwrap_or(0_usize) + 1);
+        }
+    }
+    match failed {
+        None => Ok(()),
+        Some(failed) => Err(CliError::refused(format_args!("{failed} of {count} lines failed"))),
+    }
+}
+
+/// `None` at the end.
+fn read_line(input: &mut impl BufRead) -> CliResult<Option<String>> {
+    let failed =
+        |why: &dyn std::fmt::Display| CliError::bad_input(format_args!("cannot read a line from stdin: {why}"));
+    let mut line = Vec::new();
+    input.take(LINE_BYTES_MAX).read_until(b'\n', &mut line).map_err(|error| failed(&error))?;
+    if u64::try_from(line.len()).unwrap_or(u64::MAX) >= LINE_BYTES_MAX && line.last() != Some(&b'\n') {
+        return Err(failed(&"it is longer than 1 MiB"));
+    }
+    if line.is_empty() {
+        return Ok(None);
+    }
+    String::from_utf8(line).map(Some).map_err(|error| failed(&error))
+}

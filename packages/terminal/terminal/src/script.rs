@@ -1,0 +1,92 @@
+//! Where a script is, and what it was granted.
+
+use wharf_package::describe::script_subject;
+use wharf_package::plan;
+use wharf_package::scripts::{FILE_NAME, Scripts};
+use wharf_process_lib::{Request, vfs};
+use wharf_types::app_store::{AppStoreRequest, AppStoreResponse};
+use wharf_types::ask::Ask;
+use wharf_types::{Failure, IdError, PackageId, ProcessId};
+
+use crate::error::TerminalError;
+
+/// How long the app store may take to look into a package.
+const APP_STORE_S: u64 = 60;
+/// Publisher of the packages that come with the node. The app store installs none of it, so nobody else has it.
+const NODE_PUBLISHER: &str = "sys";
+
+/// A script that can be run.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    /// Its component, as a path in the vfs.
+    pub(crate) wasm_path: String,
+    /// The component.
+    pub(crate) wasm: Vec<u8>,
+    /// Everything that it asks for, all of which was granted.
+    pub(crate) granted: Vec<Ask>,
+}
+
+/// Finds a script. Its id was checked before: each part of it is a plain name.
+pub(crate) fn find(script: &ProcessId) -> Result<Script, TerminalError> {
+    let package = script.package_id();
+    let scripts = of_package(&package)?;
+    let wasm = format!("{}.wasm", script.process());
+    let Some(asks) = scripts.asks(&package, &wasm) else {
+        let others = names(&scripts).map(str::to_owned).collect();
+        return Err(TerminalError::NoScript { package, name: script.process().to_owned(), others });
+    };
+    check_granted(script, &package, &wasm, &asks)?;
+    let wasm_path = plan::file(&package, &wasm);
+    Ok(Script { wasm: vfs::read(&wasm_path)?, wasm_path, granted: asks })
+}
+
+/// The scripts of a package.
+pub(crate) fn of_package(package: &PackageId) -> Result<Scripts, TerminalError> {
+    let path = plan::file(package, FILE_NAME);
+    if !vfs::exists(&path)? {
+        return Err(TerminalError::NoScripts(package.clone()));
+    }
+    Scripts::parse(&vfs::read(&path)?).map_err(|source| TerminalError::Scripts { package: package.clone(), source })
+}
+
+/// What they are called by: their files without `.wasm`.
+pub(crate) fn names(scripts: &Scripts) -> impl Iterator<Item = &str> {
+    scripts.iter().filter_map(|(wasm, _)| wasm.strip_suffix(".wasm"))
+}
+
+/// `scripts.json` lies in the package's own drive, which its processes may write to. What its owner agreed to is what the
+/// zip said that was installed; the app store keeps that one.
+fn check_granted(script: &ProcessId, package: &PackageId, wasm: &str, asks: &[Ask]) -> Result<(), TerminalError> {
+    if package.publisher_node == NODE_PUBLISHER {
+        return Ok(());
+    }
+    let granted = granted(package)?;
+    let subject = script_subject(wasm);
+    let is_granted = |ask: &&Ask| granted.iter().any(|granted| granted.process == subject && granted.is_same_as(ask));
+    match asks.iter().find(|ask| !is_granted(ask)) {
+        Some(ask) => Err(TerminalError::NotGranted { script: script.clone(), ask: Box::new(ask.clone()) }),
+        None => Ok(()),
+    }
+}
+
+fn granted(package: &PackageId) -> Result<Vec<Ask>, TerminalError> {
+    let unknown = |reason: String| TerminalError::GrantsUnknown { package: package.clone(), reason };
+    let request = Request::to_local(&app_store()?)
+        .json(&AppStoreRequest::Granted(package.clone()))
+        .map_err(|source| TerminalError::Json { tried: "ask what was granted", source })?;
+    let answer = request.send_and_await_response(APP_STORE_S)?;
+    // The shape has no room for a failure.
+    if let Some(Failure { error }) = Failure::from_metadata(answer.metadata()) {
+        return Err(unknown(error));
+    }
+    match answer.json() {
+        Ok(AppStoreResponse::GrantedResponse(asks)) => Ok(asks),
+        Ok(_) => Err(unknown("the app store answered something else".to_owned())),
+        Err(error) => Err(unknown(error.to_string())),
+    }
+}
+
+/// Who knows what is installed.
+pub(crate) fn app_store() -> Result<ProcessId, IdError> {
+    ProcessId::new("main", "app-store", NODE_PUBLISHER)
+}
