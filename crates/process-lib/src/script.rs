@@ -25,6 +25,9 @@ use wharf_types::Address;
 use crate::message::{Message, await_message};
 use crate::response::Response;
 
+/// Who runs scripts.
+const TERMINAL: &str = "terminal:terminal:sys";
+
 /// What a script may return: a text, or a text or an error.
 pub trait Answer {
     /// The text that is shown, or why there is none.
@@ -72,10 +75,15 @@ pub(crate) fn run<A: Answer>(our: Address, script: fn(Address, String) -> A) {
     }
 }
 
-/// The body of the first request, and whether its sender waits for a response.
+/// The arguments, and whether the terminal waits for an answer. They come from it alone: a script has more rights than who
+/// might like to choose its arguments.
 fn arguments() -> (Vec<u8>, bool) {
     loop {
-        if let Ok(Message::Request { body, expects_response, .. }) = await_message() {
+        if let Ok(message) = await_message()
+            && message.is_local()
+            && message.source().process().to_string() == TERMINAL
+            && let Message::Request { body, expects_response, .. } = message
+        {
             return (body, expects_response.is_some());
         }
     }

@@ -1,7 +1,7 @@
 //! Scripts that run: one process each, from its creation to its end.
 //!
 //! ```text
-//! begin      name the run in what is saved; create, empower and start the process; send it its arguments
+//! begin      name the run in what is saved; create and empower the process, send it its arguments, start it
 //! watch      the kernel's events, until they say that the process is gone; after a time it is killed
 //! end        revoke what it issued; answer the owner
 //! ```
@@ -265,14 +265,14 @@ impl Run {
                 other => other?,
             }
         }
-        kernel::run(&self.process)?;
         let about = About::Answer(self.process.clone());
         Request::to_local(&self.process)
             .body(arguments)
             .context(context(&about))
             .expects_response(RUN_S_MAX.saturating_add(WATCH_GRACE_S))
             .send();
-        Ok(())
+        // Its arguments are the first in its mailbox before it runs: nobody else gets to choose them.
+        kernel::run(&self.process)
     }
 
     /// Asks for what happened next. The response, or the failure, comes back with the owner's request.
