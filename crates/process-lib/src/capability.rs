@@ -5,8 +5,8 @@
 
 use wharf_types::{Address, Capability};
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::convert;
+use crate::host as wit;
 
 /// Keeps capabilities that were attached to a received message, or that this process issues itself. The node leaves
 /// out all others.

@@ -93,6 +93,29 @@ impl<E: std::error::Error + 'static> CallError<E> {
     }
 }
 
+/// The reason of a process that did not do what it was asked, as [`mod@crate::service`] answers it.
+///
+/// ```
+/// use wharf_process_lib::{CallError, Refused, Request, Response};
+/// use wharf_process_lib::testing::World;
+///
+/// let world = World::new();
+/// world.play("till:shop:test.os", |_| Some(Response::new().failure("the till is closed")));
+/// let asked = world.run("guest:cafe:test.os", |_| {
+///     let till = "till:shop:test.os".parse().unwrap();
+///     Request::to_local(&till).json("Total").unwrap().ask::<u64>(5)
+/// });
+/// let error = asked.unwrap_err();
+/// assert_eq!(error.to_string(), "ask our@till:shop:test.os: the till is closed");
+/// assert_eq!(error.refusal(), Some(&Refused { reason: "the till is closed".to_owned() }));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refused {
+    /// In words.
+    pub reason: String,
+}
+
 /// Sends a request to a module and reads its answer. The message is returned beside it for what is not in the body.
 pub(crate) fn call<R, E>(request: Request, tried: &str, timeout_s: u64) -> Result<(R, Message), CallError<E>>
 where

@@ -42,7 +42,9 @@ extern crate self as wharf_process_lib;
 pub mod bindings;
 pub mod capability;
 mod convert;
+pub mod entry;
 pub mod error;
+mod host;
 pub mod http;
 pub mod http_client;
 pub mod kernel;
@@ -52,12 +54,15 @@ mod print;
 pub mod process;
 pub mod request;
 pub mod response;
+pub mod service;
 pub mod sqlite;
 pub mod state;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 pub mod timer;
 pub mod vfs;
 
-pub use error::{CallError, SendError, SendErrorKind};
+pub use error::{CallError, Refused, SendError, SendErrorKind};
 pub use message::{Message, await_message};
 pub use print::print;
 pub use process::our;
@@ -66,33 +71,6 @@ pub use response::Response;
 pub use wharf_types as types;
 pub use wharf_types::{Address, Capability, Failure, IdError, LazyLoadBlob, NodeName, OnExit, PackageId, ProcessId};
 
-/// Makes `fn(our: Address)` the process.
-///
-/// ```no_run
-/// fn init(our: wharf_process_lib::Address) {
-///     wharf_process_lib::println!("{our} has nothing to do");
-/// }
-/// wharf_process_lib::main!(init);
-/// # fn main() {}
-/// ```
-#[macro_export]
-macro_rules! main {
-    ($init:path) => {
-        #[allow(unsafe_code, reason = "the component's export")]
-        const _: () = {
-            struct WharfProcess;
-
-            impl $crate::__private::bindings::Guest for WharfProcess {
-                fn init(our: ::std::string::String) {
-                    $crate::__private::start(&our, $init);
-                }
-            }
-
-    $crate::__private::bindings::export!(WharfProcess with_types_in $crate::__private::bindings);
-        };
-    };
-}
-
 /// What [`main!`] expands to. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {
@@ -100,12 +78,10 @@ pub mod __private {
     pub use wit_bindgen::rt;
 
     use crate::Address;
+    use crate::entry::{self, Outcome};
 
     /// Hands over to the process, with its address read.
-    pub fn start(our: &str, init: fn(Address)) {
-        match our.parse() {
-            Ok(our) => init(our),
-            Err(error) => crate::println!("the node gave this process an address that is none: {error}"),
-        }
+    pub fn start<O: Outcome>(our: &str, init: impl FnOnce(Address) -> O) {
+        entry::start(our, init);
     }
 }

@@ -3,9 +3,9 @@
 use serde::de::DeserializeOwned;
 use wharf_types::{Address, Capability, LazyLoadBlob, ProcessId};
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::convert;
 use crate::error::SendError;
+use crate::host as wit;
 use crate::process;
 
 /// A message to this process.

@@ -1,6 +1,6 @@
 //! Lines for whoever watches the node.
 
-use crate::bindings::kinode::process::standard as wit;
+use crate::host as wit;
 
 /// Shows a line. Verbosity 0 is for everyone, 3 for debugging.
 pub fn print(verbosity: u8, line: &str) {

@@ -2,8 +2,8 @@
 
 use wharf_types::{Address, Capability, IdError, OnExit, ProcessId};
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::convert;
+use crate::host as wit;
 
 thread_local! {
     /// It never changes, and asking the node costs as much as sending a message.

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use wharf_types::PackageId;
 use wharf_types::state::{StateAction, StateError as ModuleError, StateResponse};
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::error::{CallError, call};
+use crate::host as wit;
 use crate::request::Request;
 
 /// How long the module may take.

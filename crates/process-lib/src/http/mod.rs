@@ -36,8 +36,8 @@ use wharf_types::http_server::{
     HttpServerAction, HttpServerError, HttpServerReply, HttpServerRequest, IncomingHttpRequest,
 };
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::error::{CallError, call};
+use crate::host as wit;
 use crate::message::Message;
 use crate::process;
 use crate::request::Request;
