@@ -81,10 +81,11 @@ fn who_does_not_answer_is_asked_again_and_then_given_up() {
     let mirror = own(&world, "mirror");
     let silent = world.actor("silent:elsewhere:test.os");
     fetch(&mirror, "silent:elsewhere:test.os", "a.txt");
-    world.advance(Duration::from_secs(29));
+    // Five times ten seconds, and the pauses between them.
+    world.advance(Duration::from_secs(59));
     assert_eq!(mirror.ask(&"Transfers").json::<Value>(), json!({ "a.txt": { "Fetching": { "bytes": 0, "of": 0 } } }));
     world.advance(Duration::from_secs(1));
-    assert_eq!(silent.received().len(), 3);
+    assert_eq!(silent.received().len(), 5);
     let transfers: Value = mirror.ask(&"Transfers").json();
     assert!(transfers["a.txt"]["Failed"].as_str().unwrap().contains("no response in time"), "{transfers}");
     assert!(text_of(&world, "a.txt").is_none());

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use wharf_process_lib::process::Spawn;
 use wharf_process_lib::vfs::{self, OpenOptions};
 use wharf_process_lib::{
-    Address, CallError, Capability, Message, OnExit, ProcessId, Refused, Request, await_message, our, println, types,
+    Address, CallError, Capability, Message, OnExit, ProcessId, Refused, Request, await_message, our, println, timer,
+    types,
 };
 
 use crate::share::{Described, Share, Shared, describe};
@@ -17,7 +18,9 @@ const NAME: &str = "worker-";
 /// How long one answer may take.
 const ANSWER_S: u64 = 10;
 /// How often a piece is asked for before the transfer fails.
-const TRIES: u32 = 3;
+const TRIES: u64 = 5;
+/// How long it waits before it asks again: so long, then twice as long, and so on. Who shares the file may just be starting.
+const PAUSE_MS: u64 = 1_000;
 
 /// What a worker is for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -133,7 +136,10 @@ fn ask(job: &Job, what: &ShareRequest) -> Result<(Shared, Option<Vec<u8>>), Box<
         let asked: Result<(Shared, _), CallError<Refused>> = Request::to(&job.from).json(what)?.ask_with_blob(ANSWER_S);
         match asked {
             Ok((shared, blob)) => return Ok((shared, blob.map(|blob| blob.bytes))),
-            Err(CallError::Send { .. }) if tries < TRIES => tries += 1,
+            Err(CallError::Send { .. }) if tries < TRIES => {
+                timer::sleep(PAUSE_MS.saturating_mul(tries))?;
+                tries += 1;
+            }
             Err(error) => return Err(error.into()),
         }
     }
