@@ -3,37 +3,60 @@
 //! A process is a `cdylib` for `wasm32-wasip1` with one function, named to [`main!`]. It lives until that function
 //! returns, and does everything by message:
 //!
-//! ```no_run
-//! use wharf_process_lib::{Address, Message, Response, await_message, println};
+//! ```
+//! use serde::Deserialize;
+//! use wharf_process_lib::service::{Incoming, Service};
+//! use wharf_process_lib::{Address, println, state};
 //!
-//! fn init(our: Address) {
-//!     println!("{our} is up");
-//!     loop {
-//!         match await_message() {
-//!             Ok(Message::Request { body, .. }) => Response::new().body(body).send(),
-//!             Ok(Message::Response { source, .. }) => println!("an answer from {source}"),
-//!             Err(error) => println!("{error}"),
-//!         }
+//! #[derive(Deserialize)]
+//! enum Ask {
+//!     Pay { cents: u64 },
+//!     Total,
+//! }
+//!
+//! fn answer(total: &mut u64, asked: Incoming<Ask>) -> Result<u64, state::StateError> {
+//!     if let Ask::Pay { cents } = asked.request {
+//!         state::set(&(*total + cents))?;
+//!         *total += cents;
 //!     }
+//!     Ok(*total)
+//! }
+//!
+//! fn init(our: Address) -> Result<(), state::StateError> {
+//!     println!("{our} is up");
+//!     Service::new(state::get()?.unwrap_or(0)).on_request(answer).serve();
+//!     Ok(())
 //! }
 //!
 //! wharf_process_lib::main!(init);
-//! # fn main() {}
+//! # fn main() {
+//!
+//! // A test of it, on any machine and without a node:
+//! let world = wharf_process_lib::testing::World::new();
+//! let till = world.start("till:shop:test.os", init);
+//! assert_eq!(till.ask(&serde_json::json!({ "Pay": { "cents": 250 } })).json::<u64>(), 250);
+//! # }
 //! ```
 //!
 //! ## Layout
 //!
 //! | module | for |
 //! |---|---|
+//! | [`mod@entry`] | where a process begins |
+//! | [`mod@service`] | answering typed requests |
 //! | [`mod@request`], [`mod@response`], [`mod@message`] | sending, answering, receiving |
-//! | [`state`] | what a process keeps over restarts |
+//! | [`mod@state`] | what a process keeps over restarts |
 //! | [`vfs`], [`kv`], [`sqlite`], [`timer`], [`http`], [`http_client`], [`kernel`] | the node's modules, typed |
 //! | [`capability`] | what this process may do |
 //! | [`process`] | who we are, our children, what happens when we end |
 //! | [`types`] | ids and wire shapes, shared with the node |
+//! | `testing` | tests without a node; not in components |
 //!
 //! Calls to modules fail with [`CallError`], which says what was tried and whether it was not delivered, refused, or
 //! answered in an unknown way.
+
+#[cfg(test)]
+mod docs_tests;
 
 // The paths that wit-bindgen writes are those a guest sees.
 extern crate self as wharf_process_lib;

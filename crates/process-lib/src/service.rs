@@ -131,6 +131,20 @@ fn require(message: &Message, params: &str) -> Result<(), Denied> {
 }
 
 /// What a request may be answered with: anything that serde writes as JSON, and [`WithBlob`].
+///
+/// ```
+/// use wharf_process_lib::Response;
+/// use wharf_process_lib::service::Answer;
+///
+/// /// An answer that is no JSON.
+/// struct Text(&'static str);
+///
+/// impl Answer for Text {
+///     fn into_response(self) -> Result<Response, serde_json::Error> {
+///         Ok(Response::new().body(self.0))
+///     }
+/// }
+/// ```
 pub trait Answer {
     /// The response.
     ///
@@ -180,6 +194,17 @@ impl<T: Serialize> Answer for WithBlob<T> {
 }
 
 /// The sender did not show the capability that its request takes.
+///
+/// ```
+/// use wharf_process_lib::service::{Denied, Incoming};
+///
+/// fn reset(asked: &Incoming<()>) -> Result<(), Denied> {
+///     if !asked.shows(r#"{"manage":true}"#) {
+///         return Err(Denied { params: r#"{"manage":true}"#.to_owned() });
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this takes the capability {params} from {issuer}, attached to the request", issuer = our_text())]
 pub struct Denied {

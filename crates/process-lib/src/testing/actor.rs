@@ -46,6 +46,18 @@ pub struct Actor<'a> {
 }
 
 /// A request of an [`Actor`] that waits for its response.
+///
+/// ```
+/// use wharf_process_lib::testing::World;
+/// use wharf_process_lib::{Request, Response};
+///
+/// let world = World::new();
+/// let (asker, asked) = (world.actor("asker:app:test.os"), world.actor("asked:app:test.os"));
+/// let begun = asker.begin(Request::to_local(asked.id()));
+/// assert!(asker.answer_to(begun).is_none());
+/// asked.answer(&asked.received()[0], Response::new());
+/// assert!(asker.answer_to(begun).is_some());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begun(u64);
 

@@ -14,6 +14,17 @@ use crate::entry::Outcome;
 use crate::request::Request;
 
 /// A process on its way to be started, in a [`World`].
+///
+/// ```
+/// use wharf_process_lib::state;
+/// use wharf_process_lib::testing::World;
+///
+/// let world = World::new();
+/// let process = world.process("main:app:test.os").with_state_bytes("old").start(|_| {
+///     assert_eq!(state::get_bytes().as_deref(), Some(&b"old"[..]));
+/// });
+/// assert!(process.has_ended());
+/// ```
 #[must_use = "nothing is started before `start`"]
 pub struct Setup<'a> {
     world: &'a World,
