@@ -31,14 +31,16 @@ fn without_example(text: &str) -> Vec<String> {
             _ => {}
         }
         // Attributes stand between the text and the item.
-        has_example = line.starts_with("///") && (has_example || line.contains("```")) || line.starts_with("#[") && has_example;
+        has_example =
+            line.starts_with("///") && (has_example || line.contains("```")) || line.starts_with("#[") && has_example;
     }
     missing
 }
 
 #[test]
 fn what_has_no_example_is_found() {
-    let text = "/// A.\n///\n/// ```\n/// a();\n/// ```\n#[must_use]\npub fn a() {}\n\n/// B.\npub struct B;\nfn c() {}\n";
+    let text =
+        "/// A.\n///\n/// ```\n/// a();\n/// ```\n#[must_use]\npub fn a() {}\n\n/// B.\npub struct B;\nfn c() {}\n";
     assert_eq!(without_example(text), ["pub struct B;"]);
 }
 

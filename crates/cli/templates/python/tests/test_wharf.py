@@ -50,6 +50,15 @@ class Wharf(unittest.TestCase):
         self.assertEqual(self.answered(service, '"Wrong"'), "something went wrong here")
         self.assertIn("KeyError", node.printed[0])
 
+    def test_fibonacci(self):
+        sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "fibonacci"))
+        import app
+
+        service = wharf.Service().on("Number", app.answer)
+        self.assertEqual(json.loads(self.answered(service, '{"Number":93}')), {"Number": 12200160415121876738})
+        self.assertIn("94 is too large", self.answered(service, '{"Number":94}'))
+        self.assertIn("is no place of a number", self.answered(service, '{"Number":-1}'))
+
     def test_what_is_asked_brings_a_value_a_refusal_or_an_error_of_sending(self):
         def ask():
             return wharf.Request("till:shop:test.os").json("Total").ask(5)
