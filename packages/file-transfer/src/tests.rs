@@ -1,5 +1,7 @@
 //! Both ends and their workers without a node: run by `cargo test`.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failure here fails the test")]
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

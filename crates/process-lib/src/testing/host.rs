@@ -105,7 +105,9 @@ pub(crate) fn send_and_await_response(
     }
 }
 
-pub(crate) fn receive() -> Result<(wit::Address, wit::Message), (wit::SendError, Option<Vec<u8>>)> {
+type Failed = (wit::SendError, Option<Vec<u8>>);
+
+pub(crate) fn receive() -> Result<(wit::Address, wit::Message), Failed> {
     let seat = Seat::here();
     loop {
         let next = seat.kernel().station(seat.me()).take_next();

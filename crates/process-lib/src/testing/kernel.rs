@@ -152,7 +152,7 @@ impl Kernel {
     /// Whose turn it is. Stand-ins take theirs here.
     pub(super) fn next_turn(&mut self) -> Option<ProcessId> {
         for _ in 0..ANSWERS_MAX {
-            let Some(id) = self.next_ready() else { return None };
+            let id = self.next_ready()?;
             self.last = Some(id.clone());
             let station = self.station(&id);
             if !matches!(station.driver, Driver::Module(_)) {

@@ -43,7 +43,8 @@
 //!
 //! This module is not in components: it is there on every other machine than `wasm32`.
 
-#![allow(clippy::panic, clippy::missing_panics_doc, reason = "what is wrong with a test fails the test")]
+#![allow(clippy::panic, reason = "what is wrong with a test fails the test")]
+#![allow(clippy::result_large_err, reason = "the shapes are those of the bindings")]
 
 mod actor;
 pub(crate) mod host;

@@ -66,10 +66,12 @@ impl HttpAnswer {
 
 /// The paths that are bound, with the answer to those that have one in advance.
 #[derive(Clone, Default)]
-pub(super) struct Paths(Arc<Mutex<BTreeMap<(ProcessId, String), Option<LazyLoadBlob>>>>);
+pub(super) struct Paths(Arc<Mutex<Bound>>);
+
+type Bound = BTreeMap<(ProcessId, String), Option<LazyLoadBlob>>;
 
 impl Paths {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(ProcessId, String), Option<LazyLoadBlob>>> {
+    fn lock(&self) -> MutexGuard<'_, Bound> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
