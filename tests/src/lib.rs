@@ -60,8 +60,8 @@ pub mod web_two;
 
 pub use browser::Browser;
 pub use node::{Builder, Node};
-pub use pebble::Pebble;
 pub use oci::OciRegistry;
+pub use pebble::Pebble;
 pub use rpc::Reply;
 pub use running::Running;
 pub use shop::Shop;
