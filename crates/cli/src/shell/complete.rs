@@ -134,6 +134,6 @@ mod tests {
         assert_eq!(completed("top -c k"), (7, vec!["kernel:distro:sys".to_owned()]));
         assert_eq!(completed("help ec").1, ["echo"]);
         assert_eq!(completed("alias x nu").1, ["number:fibonacci:a.os"]);
-        assert_eq!(known().complete("kill é", 6), (5, Vec::new()));
+        assert_eq!(known().complete("kill é", 7), (5, Vec::new()));
     }
 }

@@ -37,7 +37,7 @@ pub(crate) enum TerminalError {
         /// Of which package.
         package: PackageId,
         /// What is wrong.
-        source: ManifestError,
+        source: Box<ManifestError>,
     },
     /// It wants more than it was installed with.
     #[error("{script} is not run: since it was installed, its scripts.json was changed, and now it {}", .ask.text)]
@@ -70,7 +70,7 @@ pub(crate) enum TerminalError {
         /// Which script.
         script: ProcessId,
         /// The kernel's reason.
-        source: kernel::Error,
+        source: Box<kernel::Error>,
     },
     /// An alias that cannot be one.
     #[error("`{0}` cannot be an alias: 1 to 64 of a-z, A-Z, 0-9, `-`, `_` and `.`")]

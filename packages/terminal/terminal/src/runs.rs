@@ -156,7 +156,7 @@ impl Runs {
             on_exit: OnExit::None,
             public: plan.public,
         };
-        let not_run = |source| TerminalError::NotRun { script: begin.id.clone(), source };
+        let not_run = |source| TerminalError::NotRun { script: begin.id.clone(), source: Box::new(source) };
         if let Err(error) = kernel::initialize(&new, begin.script.wasm) {
             // There may be another process of that name, which must not be taken for the script's.
             let running = self.processes();

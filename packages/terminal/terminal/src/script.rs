@@ -46,7 +46,8 @@ pub(crate) fn of_package(package: &PackageId) -> Result<Scripts, TerminalError> 
     if !vfs::exists(&path)? {
         return Err(TerminalError::NoScripts(package.clone()));
     }
-    Scripts::parse(&vfs::read(&path)?).map_err(|source| TerminalError::Scripts { package: package.clone(), source })
+    Scripts::parse(&vfs::read(&path)?)
+        .map_err(|source| TerminalError::Scripts { package: package.clone(), source: Box::new(source) })
 }
 
 /// What they are called by: their files without `.wasm`.
