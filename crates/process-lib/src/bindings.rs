@@ -1,7 +1,6 @@
 //! What wit-bindgen makes of `wit/kinode.wit`. The rest of the crate is the only user of it.
 //!
-//! Outside wasm32 every import is a stub that panics, so that guests can be checked and their pure parts tested on
-//! the host.
+//! Outside wasm32 every import is a stub that panics, and is not called: see `host.rs`.
 
 #![allow(
     unsafe_code,
@@ -18,7 +17,7 @@
 )]
 
 wit_bindgen::generate!({
-    path: "../../wit/kinode.wit",
+    path: "wit/kinode.wit",
     world: "process-v1",
     pub_export_macro: true,
     // `export!` is expanded in the guest's crate, which has no wit-bindgen of its own.

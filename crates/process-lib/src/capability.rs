@@ -5,21 +5,49 @@
 
 use wharf_types::{Address, Capability};
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::convert;
+use crate::host as wit;
 
 /// Keeps capabilities that were attached to a received message, or that this process issues itself. The node leaves
 /// out all others.
+///
+/// ```
+/// # use wharf_process_lib::{Capability, capability};
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |our| {
+/// let manage = Capability::new(our, r#"{"manage":true}"#);
+/// capability::save(&[manage]);
+/// # });
+/// ```
 pub fn save(capabilities: &[Capability]) {
     wit::save_capabilities(&convert::caps_to_wit(capabilities));
 }
 
 /// Gives capabilities up.
+///
+/// ```
+/// # use wharf_process_lib::{Capability, capability};
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |our| {
+/// let manage = Capability::new(our, r#"{"manage":true}"#);
+/// capability::save(&[manage.clone()]);
+/// capability::drop(&[manage]);
+/// assert!(capability::ours().is_empty());
+/// # });
+/// ```
 pub fn drop(capabilities: &[Capability]) {
     wit::drop_capabilities(&convert::caps_to_wit(capabilities));
 }
 
 /// Every capability this process holds.
+///
+/// ```
+/// # use wharf_process_lib::{Capability, capability};
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |our| {
+/// # let _ = &our;
+/// for held in capability::ours() {
+///     wharf_process_lib::println!("{} from {}", held.params, held.issuer);
+/// }
+/// # });
+/// ```
 pub fn ours() -> Vec<Capability> {
     convert::caps_from_wit(wit::our_capabilities())
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use wharf_types::{Address, Capability, IdError, LazyLoadBlob, NodeName, OnExit, ProcessId, Request};
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::error::{SendError, SendErrorKind};
+use crate::host as wit;
 use crate::message::Message;
 
 pub(crate) fn process_to_wit(id: &ProcessId) -> wit::ProcessId {

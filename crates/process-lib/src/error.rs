@@ -9,6 +9,18 @@ use crate::message::Message;
 use crate::request::Request;
 
 /// Why a request brought no response.
+///
+/// ```
+/// use wharf_process_lib::{Address, Request, SendErrorKind};
+///
+/// /// Whether it is worth to try again.
+/// fn is_there(target: &Address) -> bool {
+///     match Request::to(target).body("ping").send_and_await_response(5) {
+///         Ok(_) => true,
+///         Err(error) => error.kind == SendErrorKind::Timeout,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendErrorKind {
     /// The target's node could not be reached.
@@ -30,6 +42,15 @@ impl Display for SendErrorKind {
 }
 
 /// A request that failed.
+///
+/// ```
+/// # use wharf_process_lib::Request;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// let error = Request::to_module("nobody").body("hello").send_and_await_response(5).unwrap_err();
+/// assert_eq!(error.to_string(), "request to our@nobody:distro:sys: no response in time, or it could not be delivered");
+/// assert_eq!(error.body, b"hello");
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("request to {target}: {kind}")]
 pub struct SendError {
@@ -51,6 +72,20 @@ impl SendError {
 }
 
 /// Why a call to a module failed. `E` is the module's own error.
+///
+/// ```
+/// use wharf_process_lib::types::kv::KvError;
+/// use wharf_process_lib::{CallError, PackageId, kv};
+///
+/// fn visits(package: &PackageId) -> Result<Option<kv::Database>, kv::Error> {
+///     match kv::open(package, "visits") {
+///         Ok(database) => Ok(Some(database)),
+///         // Its reason, to decide by; as text an error says what was tried, on what, and why it failed.
+///         Err(CallError::Refused { source: KvError::MismatchingPackageId, .. }) => Ok(None),
+///         Err(error) => Err(error),
+///     }
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum CallError<E: std::error::Error + 'static> {
     /// The module was not reached or did not answer.
@@ -91,6 +126,29 @@ impl<E: std::error::Error + 'static> CallError<E> {
     pub(crate) fn unexpected(tried: &str) -> Self {
         Self::Malformed { tried: tried.to_owned(), error: "the answer belongs to another question".to_owned() }
     }
+}
+
+/// The reason of a process that did not do what it was asked, as [`mod@crate::service`] answers it.
+///
+/// ```
+/// use wharf_process_lib::{CallError, Refused, Request, Response};
+/// use wharf_process_lib::testing::World;
+///
+/// let world = World::new();
+/// world.play("till:shop:test.os", |_| Some(Response::new().failure("the till is closed")));
+/// let asked = world.run("guest:cafe:test.os", |_| {
+///     let till = "till:shop:test.os".parse().unwrap();
+///     Request::to_local(&till).json("Total").unwrap().ask::<u64>(5)
+/// });
+/// let error = asked.unwrap_err();
+/// assert_eq!(error.to_string(), "ask our@till:shop:test.os: the till is closed");
+/// assert_eq!(error.refusal(), Some(&Refused { reason: "the till is closed".to_owned() }));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refused {
+    /// In words.
+    pub reason: String,
 }
 
 /// Sends a request to a module and reads its answer. The message is returned beside it for what is not in the body.

@@ -61,16 +61,41 @@ const TIMEOUT_S: u64 = 30;
 pub type Error = CallError<HttpClientError>;
 
 /// Asks for a URL; waits at most 30 s.
+///
+/// ```
+/// use wharf_process_lib::http_client;
+///
+/// fn weather() -> Result<String, http_client::Error> {
+///     Ok(http_client::get("https://weather.example/today")?.text())
+/// }
+/// ```
 pub fn get(url: &str) -> Result<HttpResponse, Error> {
     HttpCall::new("GET", url).send()
 }
 
 /// Sends bytes to a URL; waits at most 30 s.
+///
+/// ```
+/// use wharf_process_lib::http_client;
+///
+/// fn tell(text: &str) -> Result<u16, http_client::Error> {
+///     Ok(http_client::post("https://hook.example/", text)?.status)
+/// }
+/// ```
 pub fn post(url: &str, body: impl Into<Vec<u8>>) -> Result<HttpResponse, Error> {
     HttpCall::new("POST", url).body(body).send()
 }
 
 /// A request to be sent.
+///
+/// ```
+/// use wharf_process_lib::http_client::HttpCall;
+///
+/// fn change(id: u64) -> Result<u16, Box<dyn std::error::Error>> {
+///     let call = HttpCall::new("PATCH", &format!("https://api.example/notes/{id}")).json(&["milk"])?;
+///     Ok(call.header("Authorization", "Bearer 1").timeout_s(5).send()?.status)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct HttpCall {
@@ -128,6 +153,16 @@ impl HttpCall {
 }
 
 /// What a server answered.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use wharf_process_lib::http_client::HttpResponse;
+///
+/// let headers = BTreeMap::from([("Content-Type".to_owned(), "application/json".to_owned())]);
+/// let response = HttpResponse { status: 200, headers, body: b"[1,2]".to_vec() };
+/// assert_eq!(response.header("content-type"), Some("application/json"));
+/// assert_eq!(response.json::<Vec<u8>>().unwrap(), [1, 2]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpResponse {
     /// Status code.
@@ -156,6 +191,16 @@ impl HttpResponse {
 }
 
 /// A WebSocket to a server. It is closed by [`WebSocket::close`], by the server, or when the process ends.
+///
+/// ```
+/// use wharf_process_lib::http_client::{self, WebSocket};
+///
+/// fn subscribe() -> Result<WebSocket, http_client::Error> {
+///     let socket = WebSocket::open(1, "wss://news.example/live", Default::default())?;
+///     socket.send_text("all of it")?;
+///     Ok(socket)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WebSocket {
     channel_id: u32,
@@ -209,6 +254,19 @@ impl WebSocket {
 }
 
 /// What comes from a WebSocket.
+///
+/// ```
+/// use wharf_process_lib::http_client::{Event, event};
+/// use wharf_process_lib::{Message, println};
+///
+/// fn on_message(message: &Message) {
+///     match event(message) {
+///         Some((number, Event::Text(text))) => println!("{number}: {text}"),
+///         Some((number, Event::Closed)) => println!("{number} is closed"),
+///         _ => {}
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Text.
@@ -225,6 +283,19 @@ pub enum Event {
 
 /// Reads a message from the HTTP client of this node: the number of the WebSocket, and what happened. `None` for every
 /// other message. Call it before waiting for anything else: see [`Message::blob`].
+///
+/// ```
+/// use wharf_process_lib::http_client::{Event, event};
+/// use wharf_process_lib::{Message, println};
+///
+/// fn on_message(message: &Message) {
+///     match event(message) {
+///         Some((number, Event::Text(text))) => println!("{number}: {text}"),
+///         Some((number, Event::Closed)) => println!("{number} is closed"),
+///         _ => {}
+///     }
+/// }
+/// ```
 pub fn event(message: &Message) -> Option<(u32, Event)> {
     if !matches!(message, Message::Request { .. }) || !message.is_from(&ProcessId::system("http-client")) {
         return None;

@@ -19,6 +19,14 @@ const COMPILE_TIMEOUT_S: u64 = 600;
 const WIT_VERSION: u32 = 1;
 
 /// The kernel's reason for saying no.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+///
+/// fn why(error: &kernel::Error) -> String {
+///     error.refusal().map_or_else(|| "it was not asked".to_owned(), |refusal: &kernel::Refusal| refusal.to_string())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(String);
@@ -27,6 +35,18 @@ pub struct Refusal(String);
 pub type Error = CallError<Refusal>;
 
 /// A process to be created.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+/// use wharf_process_lib::OnExit;
+///
+/// let new = kernel::NewProcess {
+///     id: "echo:echo:wharf.os".parse().unwrap(),
+///     wasm_path: "/echo:wharf.os/pkg/echo.wasm".to_owned(),
+///     on_exit: OnExit::Restart,
+///     public: true,
+/// };
+/// ```
 #[derive(Clone, Debug)]
 pub struct NewProcess {
     /// Its id.
@@ -70,6 +90,15 @@ pub fn initialize(new: &NewProcess, wasm: Vec<u8>) -> Result<(), Error> {
 }
 
 /// Starts a process that was created.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+/// use wharf_process_lib::{ProcessId};
+///
+/// fn start(id: &ProcessId) -> Result<(), kernel::Error> {
+///     kernel::run(id)
+/// }
+/// ```
 pub fn run(id: &ProcessId) -> Result<(), Error> {
     let tried = format!("start process {id}");
     match ask(&tried, &KernelCommand::RunProcess(id.clone()), None)? {
@@ -79,6 +108,15 @@ pub fn run(id: &ProcessId) -> Result<(), Error> {
 }
 
 /// Ends a process; what it issued is worth nothing afterwards.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+/// use wharf_process_lib::ProcessId;
+///
+/// fn end(id: &ProcessId) -> Result<(), kernel::Error> {
+///     kernel::kill(id)
+/// }
+/// ```
 pub fn kill(id: &ProcessId) -> Result<(), Error> {
     let tried = format!("end process {id}");
     match ask(&tried, &KernelCommand::KillProcess(id.clone()), None)? {
@@ -88,17 +126,46 @@ pub fn kill(id: &ProcessId) -> Result<(), Error> {
 }
 
 /// Gives capabilities to a process.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+/// use wharf_process_lib::{Address, Capability, ProcessId};
+///
+/// /// Lets one process send messages to another.
+/// fn introduce(id: &ProcessId, to: Address) -> Result<(), kernel::Error> {
+///     kernel::grant(id, vec![Capability::messaging(to)])
+/// }
+/// ```
 pub fn grant(target: &ProcessId, capabilities: Vec<Capability>) -> Result<(), Error> {
     change(format!("grant {target}"), &KernelCommand::GrantCapabilities { target: target.clone(), capabilities }, None)
 }
 
 /// Takes capabilities from a process, and from nobody else.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+/// use wharf_process_lib::{Address, Capability, ProcessId};
+///
+/// fn part(id: &ProcessId, from: Address) -> Result<(), kernel::Error> {
+///     kernel::drop_capabilities(id, vec![Capability::messaging(from)])
+/// }
+/// ```
 pub fn drop_capabilities(target: &ProcessId, capabilities: Vec<Capability>) -> Result<(), Error> {
     let command = KernelCommand::DropCapabilities { target: target.clone(), capabilities };
     change(format!("take capabilities from {target}"), &command, None)
 }
 
 /// Takes capabilities from a process, or from everyone when none is named, and from everyone who has them through them.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+/// use wharf_process_lib::{Address, Capability};
+///
+/// /// Nobody may send it messages any more.
+/// fn close(door: Address) -> Result<(), kernel::Error> {
+///     kernel::revoke(None, vec![Capability::messaging(door)])
+/// }
+/// ```
 pub fn revoke(target: Option<&ProcessId>, capabilities: Vec<Capability>) -> Result<(), Error> {
     let from = target.map_or_else(|| "everyone".to_owned(), ToString::to_string);
     let command = KernelCommand::RevokeCapabilities { target: target.cloned(), capabilities };
@@ -106,11 +173,29 @@ pub fn revoke(target: Option<&ProcessId>, capabilities: Vec<Capability>) -> Resu
 }
 
 /// Revokes everything that processes of a package hold, what they handed on, and what they issued.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+/// use wharf_process_lib::PackageId;
+///
+/// fn distrust(package: &PackageId) -> Result<(), kernel::Error> {
+///     kernel::revoke_package(package)
+/// }
+/// ```
 pub fn revoke_package(package: &PackageId) -> Result<(), Error> {
     change(format!("revoke all of {package}"), &KernelCommand::RevokePackage(package.clone()), None)
 }
 
 /// What a process holds and issued.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+/// use wharf_process_lib::ProcessId;
+///
+/// fn count(id: &ProcessId) -> Result<usize, kernel::Error> {
+///     Ok(kernel::capabilities(id)?.held.len())
+/// }
+/// ```
 pub fn capabilities(process: &ProcessId) -> Result<ProcessCapabilities, Error> {
     let tried = format!("list the capabilities of {process}");
     match ask(&tried, &KernelCommand::Capabilities(process.clone()), None)? {
@@ -120,23 +205,56 @@ pub fn capabilities(process: &ProcessId) -> Result<ProcessCapabilities, Error> {
 }
 
 /// Changes what happens when a process ends.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+/// use wharf_process_lib::{OnExit, ProcessId};
+///
+/// fn keep_alive(id: &ProcessId) -> Result<(), kernel::Error> {
+///     kernel::set_on_exit(id, OnExit::Restart)
+/// }
+/// ```
 pub fn set_on_exit(target: &ProcessId, on_exit: OnExit) -> Result<(), Error> {
     let command = KernelCommand::SetOnExit { target: target.clone(), on_exit };
     change(format!("set what happens when {target} ends"), &command, None)
 }
 
 /// Compiles and links a component, and keeps nothing but the compiled code.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+///
+/// fn is_component(wasm: Vec<u8>) -> bool {
+///     kernel::check_component(wasm).is_ok()
+/// }
+/// ```
 pub fn check_component(wasm: Vec<u8>) -> Result<(), Error> {
     change("check the component".to_owned(), &KernelCommand::CheckComponent, Some(wasm))
 }
 
 /// Checks that `signature` (128 hex digits) is that of the Ed25519 key `public_key` (64 hex digits) for `message`.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+///
+/// fn is_signed(public_key: &str, signature: &str) -> bool {
+///     kernel::verify_signature(public_key, signature, b"what was signed".to_vec()).is_ok()
+/// }
+/// ```
 pub fn verify_signature(public_key: &str, signature: &str, message: Vec<u8>) -> Result<(), Error> {
     let command = KernelCommand::VerifySignature { public_key: public_key.to_owned(), signature: signature.to_owned() };
     change("verify a signature".to_owned(), &command, Some(message))
 }
 
 /// The processes that are gone, as far as the node remembers them, the oldest first.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+///
+/// fn last_gone() -> Result<Option<String>, kernel::Error> {
+///     Ok(kernel::ended()?.last().map(|ended| format!("{ended:?}")))
+/// }
+/// ```
 pub fn ended() -> Result<Vec<EndedProcess>, Error> {
     let tried = "list the processes that are gone";
     match ask(tried, &KernelCommand::Ended, None)? {
@@ -146,6 +264,14 @@ pub fn ended() -> Result<Vec<EndedProcess>, Error> {
 }
 
 /// Every process of the node.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+///
+/// fn count() -> Result<usize, kernel::Error> {
+///     Ok(kernel::processes()?.len())
+/// }
+/// ```
 pub fn processes() -> Result<Vec<ProcessInfo>, Error> {
     let tried = "list the processes";
     match ask(tried, &KernelCommand::Processes, None)? {
@@ -155,6 +281,14 @@ pub fn processes() -> Result<Vec<ProcessInfo>, Error> {
 }
 
 /// The node itself.
+///
+/// ```
+/// use wharf_process_lib::kernel;
+///
+/// fn describe() -> Result<String, kernel::Error> {
+///     Ok(format!("{:?}", kernel::status()?))
+/// }
+/// ```
 pub fn status() -> Result<NodeStatus, Error> {
     let tried = "ask for the node's status";
     match ask(tried, &KernelCommand::Status, None)? {

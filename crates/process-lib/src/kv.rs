@@ -47,26 +47,85 @@ pub type Error = CallError<KvError>;
 
 /// Opens a database of this process's package, and makes it if there is none. What is acknowledged survives the end of the
 /// node, also a sudden one; [`open_with`] has a stronger promise.
+///
+/// ```
+/// # use wharf_process_lib::kv;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |our| {
+/// # (|| {
+/// # let package = our.process().package_id();
+/// let visits = kv::open(&package, "visits")?;
+/// visits.set(b"front page", *b"1")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 pub fn open(package: &PackageId, name: &str) -> Result<Database, Error> {
     opened(package, name, KvAction::Open)
 }
 
 /// [`open`], and settles what an acknowledgement is worth from now on. The database remembers it.
+///
+/// ```
+/// use wharf_process_lib::types::database::Durability;
+/// use wharf_process_lib::{PackageId, kv};
+///
+/// /// What is acknowledged here survives a loss of power, too.
+/// fn accounts(package: &PackageId) -> Result<kv::Database, kv::Error> {
+///     kv::open_with(package, "accounts", Durability::Power)
+/// }
+/// ```
 pub fn open_with(package: &PackageId, name: &str, durability: Durability) -> Result<Database, Error> {
     opened(package, name, KvAction::OpenWith { durability })
 }
 
 /// A database whose capabilities this process was given by somebody else. Nothing is asked of the node.
+///
+/// ```
+/// # use wharf_process_lib::kv;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |our| {
+/// # (|| {
+/// # let package = our.process().package_id();
+/// let theirs = kv::of_others(&"shop:test.os".parse().unwrap(), "prices");
+/// assert!(theirs.get(b"tea").is_err(), "nobody gave us the right to read it");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 pub fn of_others(package: &PackageId, name: &str) -> Database {
     Database { package: package.clone(), name: name.to_owned() }
 }
 
 /// Removes a database of this process's package with all in it; nothing happens when there is none.
+///
+/// ```
+/// # use wharf_process_lib::kv;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |our| {
+/// # (|| {
+/// # let package = our.process().package_id();
+/// kv::open(&package, "visits")?.set(b"front page", *b"1")?;
+/// kv::remove(&package, "visits")?;
+/// assert_eq!(kv::open(&package, "visits")?.get(b"front page")?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 pub fn remove(package: &PackageId, name: &str) -> Result<(), Error> {
     of_others(package, name).done("remove", KvAction::RemoveDb, None)
 }
 
 /// Removes all databases of a package: of this process's own, or with the module's `{"root":true}` of any.
+///
+/// ```
+/// # use wharf_process_lib::kv;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |our| {
+/// # (|| {
+/// # let package = our.process().package_id();
+/// kv::open(&package, "visits")?;
+/// kv::remove_all(&package)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 pub fn remove_all(package: &PackageId) -> Result<(), Error> {
     of_others(package, "all").done("remove every", KvAction::RemoveAll, None)
 }
@@ -78,6 +137,21 @@ fn opened(package: &PackageId, name: &str, action: KvAction) -> Result<Database,
 }
 
 /// A database.
+///
+/// ```
+/// # use wharf_process_lib::kv;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |our| {
+/// # (|| {
+/// # let package = our.process().package_id();
+/// let people = kv::open(&package, "people")?;
+/// people.set_json("ann", &42)?;
+/// assert_eq!(people.get_json("ann")?, Some(42));
+/// assert!(people.compare_and_set(br#""ann""#, Some(b"42"), None)?);
+/// people.batch([(b"bob".to_vec(), Some(b"1".to_vec())), (b"eve".to_vec(), Some(b"2".to_vec()))])?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Database {
     package: PackageId,
@@ -85,6 +159,30 @@ pub struct Database {
 }
 
 /// Some keys in order.
+///
+/// ```
+/// # use wharf_process_lib::kv;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |our| {
+/// # (|| {
+/// # let package = our.process().package_id();
+/// let people = kv::open(&package, "people")?;
+/// people.set(b"ann", *b"1")?;
+/// people.set(b"bob", *b"2")?;
+/// let mut scan = kv::Scan::all().limit(1);
+/// let mut names = Vec::new();
+/// loop {
+///     let page = people.page(scan)?;
+///     names.extend(page.entries.into_iter().map(|(name, _)| name));
+///     match page.next {
+///         Some(next) => scan = kv::Scan::all().limit(1).from(next),
+///         None => break,
+///     }
+/// }
+/// assert_eq!(names, [b"ann", b"bob"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// Keys with their values.
@@ -94,6 +192,21 @@ pub struct Page {
 }
 
 /// Which keys to look for.
+///
+/// ```
+/// # use wharf_process_lib::kv;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |our| {
+/// # (|| {
+/// # let package = our.process().package_id();
+/// let log = kv::open(&package, "log")?;
+/// log.set(b"2026-11-21", *b"rain")?;
+/// log.set(b"2026-11-22", *b"sun")?;
+/// let last = log.page(kv::Scan::prefix("2026-11").descending().limit(1))?;
+/// assert_eq!(last.entries, [(b"2026-11-22".to_vec(), b"sun".to_vec())]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "nothing is looked for before `page`"]
 pub struct Scan(KvScan);
@@ -258,6 +371,24 @@ impl Database {
 }
 
 /// Changes that become visible together, or never. It sees its own changes, and what is committed.
+///
+/// ```
+/// # use wharf_process_lib::kv;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |our| {
+/// # (|| {
+/// # let package = our.process().package_id();
+/// let accounts = kv::open(&package, "accounts")?;
+/// accounts.set(b"ann", *b"1")?;
+/// let transaction = accounts.begin()?;
+/// transaction.set(b"bob", transaction.get(b"ann")?.unwrap())?;
+/// transaction.delete(b"ann")?;
+/// assert_eq!(accounts.get(b"bob")?, None, "nobody sees it yet");
+/// transaction.commit()?;
+/// assert_eq!(accounts.get(b"bob")?.as_deref(), Some(&b"1"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use = "what is not committed is forgotten"]
 pub struct Transaction<'a> {

@@ -3,37 +3,60 @@
 //! A process is a `cdylib` for `wasm32-wasip1` with one function, named to [`main!`]. It lives until that function
 //! returns, and does everything by message:
 //!
-//! ```no_run
-//! use wharf_process_lib::{Address, Message, Response, await_message, println};
+//! ```
+//! use serde::Deserialize;
+//! use wharf_process_lib::service::{Incoming, Service};
+//! use wharf_process_lib::{Address, println, state};
 //!
-//! fn init(our: Address) {
-//!     println!("{our} is up");
-//!     loop {
-//!         match await_message() {
-//!             Ok(Message::Request { body, .. }) => Response::new().body(body).send(),
-//!             Ok(Message::Response { source, .. }) => println!("an answer from {source}"),
-//!             Err(error) => println!("{error}"),
-//!         }
+//! #[derive(Deserialize)]
+//! enum Ask {
+//!     Pay { cents: u64 },
+//!     Total,
+//! }
+//!
+//! fn answer(total: &mut u64, asked: Incoming<Ask>) -> Result<u64, state::StateError> {
+//!     if let Ask::Pay { cents } = asked.request {
+//!         state::set(&(*total + cents))?;
+//!         *total += cents;
 //!     }
+//!     Ok(*total)
+//! }
+//!
+//! fn init(our: Address) -> Result<(), state::StateError> {
+//!     println!("{our} is up");
+//!     Service::new(state::get()?.unwrap_or(0)).on_request(answer).serve();
+//!     Ok(())
 //! }
 //!
 //! wharf_process_lib::main!(init);
-//! # fn main() {}
+//! # fn main() {
+//!
+//! // A test of it, on any machine and without a node:
+//! let world = wharf_process_lib::testing::World::new();
+//! let till = world.start("till:shop:test.os", init);
+//! assert_eq!(till.ask(&serde_json::json!({ "Pay": { "cents": 250 } })).json::<u64>(), 250);
+//! # }
 //! ```
 //!
 //! ## Layout
 //!
 //! | module | for |
 //! |---|---|
+//! | [`mod@entry`] | where a process begins |
+//! | [`mod@service`] | answering typed requests |
 //! | [`mod@request`], [`mod@response`], [`mod@message`] | sending, answering, receiving |
-//! | [`state`] | what a process keeps over restarts |
+//! | [`mod@state`] | what a process keeps over restarts |
 //! | [`vfs`], [`kv`], [`sqlite`], [`timer`], [`http`], [`http_client`], [`kernel`] | the node's modules, typed |
 //! | [`capability`] | what this process may do |
 //! | [`process`] | who we are, our children, what happens when we end |
 //! | [`types`] | ids and wire shapes, shared with the node |
+//! | `testing` | tests without a node; not in components |
 //!
 //! Calls to modules fail with [`CallError`], which says what was tried and whether it was not delivered, refused, or
 //! answered in an unknown way.
+
+#[cfg(test)]
+mod docs_tests;
 
 // The paths that wit-bindgen writes are those a guest sees.
 extern crate self as wharf_process_lib;
@@ -42,7 +65,9 @@ extern crate self as wharf_process_lib;
 pub mod bindings;
 pub mod capability;
 mod convert;
+pub mod entry;
 pub mod error;
+mod host;
 pub mod http;
 pub mod http_client;
 pub mod kernel;
@@ -52,12 +77,15 @@ mod print;
 pub mod process;
 pub mod request;
 pub mod response;
+pub mod service;
 pub mod sqlite;
 pub mod state;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 pub mod timer;
 pub mod vfs;
 
-pub use error::{CallError, SendError, SendErrorKind};
+pub use error::{CallError, Refused, SendError, SendErrorKind};
 pub use message::{Message, await_message};
 pub use print::print;
 pub use process::our;
@@ -66,33 +94,6 @@ pub use response::Response;
 pub use wharf_types as types;
 pub use wharf_types::{Address, Capability, Failure, IdError, LazyLoadBlob, NodeName, OnExit, PackageId, ProcessId};
 
-/// Makes `fn(our: Address)` the process.
-///
-/// ```no_run
-/// fn init(our: wharf_process_lib::Address) {
-///     wharf_process_lib::println!("{our} has nothing to do");
-/// }
-/// wharf_process_lib::main!(init);
-/// # fn main() {}
-/// ```
-#[macro_export]
-macro_rules! main {
-    ($init:path) => {
-        #[allow(unsafe_code, reason = "the component's export")]
-        const _: () = {
-            struct WharfProcess;
-
-            impl $crate::__private::bindings::Guest for WharfProcess {
-                fn init(our: ::std::string::String) {
-                    $crate::__private::start(&our, $init);
-                }
-            }
-
-    $crate::__private::bindings::export!(WharfProcess with_types_in $crate::__private::bindings);
-        };
-    };
-}
-
 /// What [`main!`] expands to. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {
@@ -100,12 +101,10 @@ pub mod __private {
     pub use wit_bindgen::rt;
 
     use crate::Address;
+    use crate::entry::{self, Outcome};
 
     /// Hands over to the process, with its address read.
-    pub fn start(our: &str, init: fn(Address)) {
-        match our.parse() {
-            Ok(our) => init(our),
-            Err(error) => crate::println!("the node gave this process an address that is none: {error}"),
-        }
+    pub fn start<O: Outcome>(our: &str, init: impl FnOnce(Address) -> O) {
+        entry::start(our, init);
     }
 }

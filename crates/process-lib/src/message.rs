@@ -3,12 +3,25 @@
 use serde::de::DeserializeOwned;
 use wharf_types::{Address, Capability, LazyLoadBlob, ProcessId};
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::convert;
 use crate::error::SendError;
+use crate::host as wit;
 use crate::process;
 
 /// A message to this process.
+///
+/// ```
+/// use wharf_process_lib::{Message, ProcessId};
+///
+/// fn describe(message: &Message) -> String {
+///     match message {
+///         Message::Request { expects_response: Some(seconds), .. } => format!("{} waits {seconds} s", message.source()),
+///         Message::Request { .. } if message.is_from(&ProcessId::system("http-server")) => "the web".to_owned(),
+///         Message::Request { body, .. } => format!("{} bytes", body.len()),
+///         Message::Response { context, .. } => format!("the answer to {context:?}"),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub enum Message {
     /// Someone wants something. Answer with [`crate::Response`].
@@ -117,6 +130,19 @@ impl Message {
 }
 
 /// Waits for the next message, or for the next request of ours that failed.
+///
+/// ```
+/// use wharf_process_lib::{await_message, println};
+///
+/// fn init(_our: wharf_process_lib::Address) {
+///     loop {
+///         match await_message() {
+///             Ok(message) => println!("{} says something", message.source()),
+///             Err(error) => println!("{error}"),
+///         }
+///     }
+/// }
+/// ```
 pub fn await_message() -> Result<Message, SendError> {
     loop {
         match wit::receive() {

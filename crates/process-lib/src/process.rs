@@ -2,8 +2,8 @@
 
 use wharf_types::{Address, Capability, IdError, OnExit, ProcessId};
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::convert;
+use crate::host as wit;
 
 thread_local! {
     /// It never changes, and asking the node costs as much as sending a message.
@@ -16,6 +16,13 @@ thread_local! {
 }
 
 /// The address of this process, with the node's real name.
+///
+/// ```
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// let our = wharf_process_lib::our().unwrap();
+/// assert_eq!(our.process().to_string(), "main:app:test.os");
+/// # });
+/// ```
 pub fn our() -> Result<Address, IdError> {
     with_our(convert::address_from_wit)
 }
@@ -29,16 +36,37 @@ pub(crate) fn with_prefix<T>(look: impl FnOnce(&str) -> T) -> T {
 }
 
 /// What the node does when this process ends.
+///
+/// ```
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// use wharf_process_lib::{OnExit, process};
+/// assert!(matches!(process::on_exit(), Ok(OnExit::None)));
+/// # });
+/// ```
 pub fn on_exit() -> Result<OnExit, IdError> {
     convert::on_exit_from_wit(wit::get_on_exit())
 }
 
 /// Changes what the node does when this process ends.
+///
+/// ```
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// use wharf_process_lib::{OnExit, process};
+/// process::set_on_exit(OnExit::Restart);
+/// # });
+/// ```
 pub fn set_on_exit(on_exit: OnExit) {
     wit::set_on_exit(&convert::on_exit_to_wit(on_exit));
 }
 
 /// Why a child was not started.
+///
+/// ```
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// use wharf_process_lib::process::{Spawn, SpawnError};
+/// assert_eq!(Spawn::new("/app:test.os/pkg/none.wasm").start(), Err(SpawnError::NoFileAtPath));
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpawnError {
     /// There is a process of this name.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use wharf_types::{Address, Capability, LazyLoadBlob, ProcessId};
+use serde::de::DeserializeOwned;
+use wharf_types::{Address, Capability, Failure, LazyLoadBlob, ProcessId};
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::convert;
-use crate::error::{SendError, SendErrorKind};
+use crate::error::{CallError, Refused, SendError, SendErrorKind};
+use crate::host as wit;
 use crate::message::Message;
 
 /// A request on its way to be sent.
@@ -103,6 +104,58 @@ impl Request {
     pub fn expects_response(mut self, timeout_s: u64) -> Self {
         self.request.expects_response = Some(timeout_s);
         self
+    }
+
+    /// Sends it, waits for the response and reads it as JSON: for what a [`Service`](crate::service::Service) answers.
+    ///
+    /// ```
+    /// use wharf_process_lib::{Address, CallError, Refused, Request};
+    ///
+    /// fn total(till: &Address) -> Result<u64, CallError<Refused>> {
+    ///     Request::to(till).body(r#""Total""#).ask(5)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When no response comes within `timeout_s` seconds, when the process refuses, and when the response is not an `R`.
+    pub fn ask<R: DeserializeOwned>(self, timeout_s: u64) -> Result<R, CallError<Refused>> {
+        self.answered(timeout_s).map(|(value, _)| value)
+    }
+
+    /// [`Request::ask`], with what comes beside the response.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Request::ask`].
+    pub fn ask_with_blob<R: DeserializeOwned>(
+        self,
+        timeout_s: u64,
+    ) -> Result<(R, Option<LazyLoadBlob>), CallError<Refused>> {
+        self.answered(timeout_s).map(|(value, answer)| (value, answer.blob()))
+    }
+
+    fn answered<R: DeserializeOwned>(self, timeout_s: u64) -> Result<(R, Message), CallError<Refused>> {
+        let tried = format!("ask {}", convert::address_text(&self.target));
+        let answer = match self.send_and_await_response(timeout_s) {
+            Ok(answer) => answer,
+            Err(source) => return Err(CallError::Send { tried, source }),
+        };
+        // Metadata alone is no refusal: there are those who send back what they were sent.
+        let failure = Failure::from_metadata(answer.metadata()).filter(|_| answer.body().is_empty());
+        if let Some(Failure { error: reason }) = failure {
+            return Err(CallError::Refused { tried, source: Refused { reason } });
+        }
+        match answer.json() {
+            Ok(value) => Ok((value, answer)),
+            Err(error) => Err(CallError::Malformed { tried, error: format!("the answer is not understood: {error}") }),
+        }
+    }
+
+    /// What it is made of: for those who send it in another way.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn into_parts(self) -> (Arc<wit::Address>, wit::Request, Option<Vec<u8>>, Option<wit::LazyLoadBlob>) {
+        (self.target, self.request, self.context, self.blob)
     }
 
     /// Sends it. When it fails and a response is expected, [`crate::await_message`] says so.

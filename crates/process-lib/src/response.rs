@@ -3,8 +3,8 @@
 use serde::Serialize;
 use wharf_types::{Capability, Failure, LazyLoadBlob};
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::convert;
+use crate::host as wit;
 
 /// An answer to the request received last that wants one.
 ///
@@ -74,6 +74,18 @@ impl Response {
     pub fn capabilities(mut self, capabilities: &[Capability]) -> Self {
         self.response.capabilities = convert::caps_to_wit(capabilities);
         self
+    }
+
+    /// What it is made of: for those who send it in another way.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn into_parts(self) -> (wit::Response, Option<wit::LazyLoadBlob>) {
+        (self.response, self.blob)
+    }
+
+    /// Whether it sends the blob received last.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn inherits(&self) -> bool {
+        self.response.inherit
     }
 
     /// Sends it.

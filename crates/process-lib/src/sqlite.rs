@@ -37,26 +37,71 @@ pub type Error = CallError<SqliteError>;
 
 /// Opens a database of this process's package, and makes it if there is none. What is acknowledged survives the end of the
 /// node, also a sudden one; [`open_with`] has a stronger promise.
+///
+/// ```
+/// use wharf_process_lib::{PackageId, sqlite};
+///
+/// fn notes(package: &PackageId) -> Result<sqlite::Database, sqlite::Error> {
+///     let notes = sqlite::open(package, "notes")?;
+///     notes.write("CREATE TABLE IF NOT EXISTS note (text TEXT)", &[])?;
+///     Ok(notes)
+/// }
+/// ```
 pub fn open(package: &PackageId, name: &str) -> Result<Database, Error> {
     opened(package, name, SqliteAction::Open)
 }
 
 /// [`open`], and settles what an acknowledgement is worth from now on. The database remembers it.
+///
+/// ```
+/// use wharf_process_lib::types::database::Durability;
+/// use wharf_process_lib::{PackageId, sqlite};
+///
+/// /// What is acknowledged here survives a loss of power, too.
+/// fn accounts(package: &PackageId) -> Result<sqlite::Database, sqlite::Error> {
+///     sqlite::open_with(package, "accounts", Durability::Power)
+/// }
+/// ```
 pub fn open_with(package: &PackageId, name: &str, durability: Durability) -> Result<Database, Error> {
     opened(package, name, SqliteAction::OpenWith { durability })
 }
 
 /// A database whose capabilities this process was given by somebody else. Nothing is asked of the node.
+///
+/// ```
+/// use wharf_process_lib::{PackageId, sqlite};
+///
+/// fn prices(shop: &PackageId) -> Result<sqlite::Rows, sqlite::Error> {
+///     sqlite::of_others(shop, "shop").read("SELECT name, cents FROM price", &[])
+/// }
+/// ```
 pub fn of_others(package: &PackageId, name: &str) -> Database {
     Database { package: package.clone(), name: name.to_owned() }
 }
 
 /// Removes a database of this process's package with all in it; nothing happens when there is none.
+///
+/// ```
+/// use wharf_process_lib::{PackageId, sqlite};
+///
+/// fn start_over(package: &PackageId) -> Result<sqlite::Database, sqlite::Error> {
+///     sqlite::remove(package, "notes")?;
+///     sqlite::open(package, "notes")
+/// }
+/// ```
 pub fn remove(package: &PackageId, name: &str) -> Result<(), Error> {
     of_others(package, name).done("remove", SqliteAction::RemoveDb, &[])
 }
 
 /// Removes all databases of a package: of this process's own, or with the module's `{"root":true}` of any.
+///
+/// ```
+/// use wharf_process_lib::{PackageId, sqlite};
+///
+/// fn forget(package: &PackageId) -> Result<(), sqlite::Error> {
+///     sqlite::remove_all(package)
+/// }
+/// ```
 pub fn remove_all(package: &PackageId) -> Result<(), Error> {
     of_others(package, "all").done("remove every", SqliteAction::RemoveAll, &[])
 }
@@ -68,6 +113,13 @@ fn opened(package: &PackageId, name: &str, action: SqliteAction) -> Result<Datab
 }
 
 /// A value of SQL.
+///
+/// ```
+/// use wharf_process_lib::sqlite::Value;
+///
+/// assert_eq!(Value::from("tea"), Value::Text("tea".to_owned()));
+/// assert_eq!(Value::from(vec![1_u8, 2]), Value::Bytes(vec![1, 2]));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// NULL.
@@ -131,6 +183,18 @@ impl Value {
 }
 
 /// What a query found.
+///
+/// ```
+/// use wharf_process_lib::sqlite;
+///
+/// fn cheapest(shop: &sqlite::Database) -> Result<Option<String>, sqlite::Error> {
+///     let rows: sqlite::Rows = shop.read("SELECT name FROM price ORDER BY cents LIMIT 1", &[])?;
+///     Ok(match rows.first(0) {
+///         Some(sqlite::Value::Text(name)) => Some(name.clone()),
+///         _ => None,
+///     })
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
     /// Names of the columns, in order.
@@ -152,6 +216,14 @@ impl Rows {
 }
 
 /// A database.
+///
+/// ```
+/// use wharf_process_lib::sqlite;
+///
+/// fn rename(shop: &sqlite::Database, from: &str, to: &str) -> Result<(), sqlite::Error> {
+///     shop.write("UPDATE price SET name = ?2 WHERE name = ?1", &[from.into(), to.into()])
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Database {
     package: PackageId,
@@ -225,6 +297,18 @@ impl Database {
 }
 
 /// Statements that take effect together, or never.
+///
+/// ```
+/// use wharf_process_lib::sqlite;
+///
+/// /// Both, or neither.
+/// fn pay(bank: &sqlite::Database, from: &str, to: &str) -> Result<(), sqlite::Error> {
+///     let transaction = bank.begin()?;
+///     transaction.write("UPDATE account SET cents = cents - 1 WHERE name = ?1", &[from.into()])?;
+///     transaction.write("UPDATE account SET cents = cents + 1 WHERE name = ?1", &[to.into()])?;
+///     transaction.commit()
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "what is not committed is forgotten"]
 pub struct Transaction<'a> {

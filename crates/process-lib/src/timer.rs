@@ -70,6 +70,16 @@ pub fn set_timer(ms: u64, context: impl Into<Vec<u8>>) -> Result<(), CallError<T
 }
 
 /// Waits this many milliseconds; messages wait meanwhile.
+///
+/// ```
+/// # use wharf_process_lib::timer;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// # (|| {
+/// timer::sleep(250)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 pub fn sleep(ms: u64) -> Result<(), CallError<TimerError>> {
     let action = TimerAction::SetTimer(ms);
     request(&action)?
@@ -79,6 +89,16 @@ pub fn sleep(ms: u64) -> Result<(), CallError<TimerError>> {
 }
 
 /// The name that `kinode_process_lib` has for [`sleep`].
+///
+/// ```
+/// # use wharf_process_lib::timer;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// # (|| {
+/// timer::set_and_await_timer(250)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 pub fn set_and_await_timer(ms: u64) -> Result<(), CallError<TimerError>> {
     sleep(ms)
 }
@@ -86,6 +106,15 @@ pub fn set_and_await_timer(ms: u64) -> Result<(), CallError<TimerError>> {
 /// Asks for a request with this body whenever a cron expression says so: minute, hour, day of month, month, day of week,
 /// or six fields with seconds first, or `@daily` and the like; in UTC. Of several times that pass while the node is down,
 /// one is told. Durable when it returns.
+///
+/// ```
+/// use wharf_process_lib::timer;
+///
+/// /// At six in the morning, UTC.
+/// fn plan() -> Result<(), wharf_process_lib::CallError<timer::TimerError>> {
+///     timer::every("report", "0 6 * * *", "daily")
+/// }
+/// ```
 pub fn every(id: &str, cron: &str, body: impl Into<Vec<u8>>) -> Result<(), CallError<TimerError>> {
     done(&TimerAction::Every { id: id.to_owned(), cron: cron.to_owned(), body: body.into() })
 }
@@ -107,11 +136,34 @@ pub fn at(id: &str, unix_ms: u64, body: impl Into<Vec<u8>>) -> Result<(), CallEr
 }
 
 /// Forgets a timer that lasts.
+///
+/// ```
+/// # use wharf_process_lib::timer;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// # (|| {
+/// timer::at("reminder", 4_000_000_000_000, "wake up")?;
+/// timer::cancel("reminder")?;
+/// assert!(timer::cancel("reminder").is_err(), "it is not there any more");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 pub fn cancel(id: &str) -> Result<(), CallError<TimerError>> {
     done(&TimerAction::Cancel { id: id.to_owned() })
 }
 
 /// The timers of this process that last, by name.
+///
+/// ```
+/// # use wharf_process_lib::timer;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// # (|| {
+/// timer::at("reminder", 4_000_000_000_000, "wake up")?;
+/// assert_eq!(timer::list()?[0].id, "reminder");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 pub fn list() -> Result<Vec<ScheduledTimer>, CallError<TimerError>> {
     match ask(&TimerAction::List)? {
         TimerResponse::List(timers) => Ok(timers),
@@ -120,6 +172,19 @@ pub fn list() -> Result<Vec<ScheduledTimer>, CallError<TimerError>> {
 }
 
 /// A timer that lasts, whose time has come.
+///
+/// ```
+/// # use wharf_process_lib::timer;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// # (|| {
+/// timer::at("reminder", 0, "wake up")?;
+/// let message = wharf_process_lib::await_message().unwrap();
+/// let timer::Fired { id, due_unix_ms } = timer::fired(&message).unwrap();
+/// assert_eq!((id.as_str(), due_unix_ms), ("reminder", 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fired {
     /// Its name.
@@ -130,6 +195,19 @@ pub struct Fired {
 
 /// Which timer a message is from; `None` for every other message. Its body is the one that was given. Should the node
 /// end just when a timer fires, it fires once more.
+///
+/// ```
+/// # use wharf_process_lib::timer;
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// # (|| {
+/// timer::at("reminder", 0, "wake up")?;
+/// let message = wharf_process_lib::await_message().unwrap();
+/// let fired = timer::fired(&message).unwrap();
+/// assert_eq!((fired.id.as_str(), message.body()), ("reminder", &b"wake up"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })().unwrap();
+/// # });
+/// ```
 pub fn fired(message: &Message) -> Option<Fired> {
     let Message::Request { source, .. } = message else { return None };
     let our = crate::process::our().ok()?;

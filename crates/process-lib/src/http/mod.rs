@@ -36,8 +36,8 @@ use wharf_types::http_server::{
     HttpServerAction, HttpServerError, HttpServerReply, HttpServerRequest, IncomingHttpRequest,
 };
 
-use crate::bindings::kinode::process::standard as wit;
 use crate::error::{CallError, call};
+use crate::host as wit;
 use crate::message::Message;
 use crate::process;
 use crate::request::Request;
@@ -50,6 +50,15 @@ const CLIENT_TIMEOUT_S: u64 = 3_600;
 pub type Error = CallError<HttpServerError>;
 
 /// Who may see a path.
+///
+/// ```
+/// use wharf_process_lib::http::{Access, Router};
+///
+/// let router = Router::new(())
+///     .get("/", Access::Anyone, |_, _| "for all")
+///     .get("/diary", Access::LoggedIn, |_, _| "for the owner")
+///     .get("/metrics", Access::ThisMachine, |_, _| "for programs here");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Whoever is logged in to the node.
@@ -72,21 +81,67 @@ impl Access {
 }
 
 /// Sends requests for a path to this process.
+///
+/// ```
+/// use wharf_process_lib::http::{self, Access, HttpRequest, Reply};
+/// use wharf_process_lib::{Message, await_message};
+///
+/// /// A loop of one's own.
+/// fn serve() -> Result<(), Box<dyn std::error::Error>> {
+///     http::bind("/", Access::Anyone)?;
+///     loop {
+///         let message: Message = await_message()?;
+///         if let Some(request) = HttpRequest::read(&message) {
+///             Reply::text(format!("{} {}\n", request.method, request.path)).send();
+///         }
+///     }
+/// }
+/// ```
 pub fn bind(path: &str, access: Access) -> Result<(), Error> {
     bind_to(path, access, None)
 }
 
 /// Answers every GET of a path with these bytes, without asking this process.
+///
+/// ```
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// use wharf_process_lib::http::{self, Access};
+/// http::bind_static("/about", Access::Anyone, "text/plain", b"It counts.\n".to_vec()).unwrap();
+/// # });
+/// ```
 pub fn bind_static(path: &str, access: Access, mime: &str, bytes: Vec<u8>) -> Result<(), Error> {
     bind_to(path, access, Some(LazyLoadBlob { mime: Some(mime.to_owned()), bytes }))
 }
 
 /// The path answers 404 from now on.
+///
+/// ```
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// use wharf_process_lib::http::{self, Access};
+/// http::bind("/soon", Access::Anyone).unwrap();
+/// http::unbind("/soon").unwrap();
+/// # });
+/// ```
 pub fn unbind(path: &str) -> Result<(), Error> {
     ask(&format!("unbind {path}"), &HttpServerAction::Unbind { path: path.to_owned() }, None)
 }
 
 /// An HTTP request for a path that this process bound.
+///
+/// ```
+/// use serde::Deserialize;
+/// use wharf_process_lib::http::{HttpRequest, Reply};
+///
+/// #[derive(Deserialize)]
+/// struct Note { text: String }
+///
+/// fn add(notes: &mut Vec<String>, request: &HttpRequest) -> Result<Reply, Reply> {
+///     let note: Note = request.json()?; // who sends something else is told so, with 400
+///     let name = request.url_params.get("name").map_or("somebody", String::as_str);
+///     notes.push(format!("{name}: {}", note.text));
+///     Ok(Reply::status(201))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRequest {
     /// `GET`, `POST`, …

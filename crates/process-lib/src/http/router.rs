@@ -1,17 +1,19 @@
 //! Paths, methods and what answers them.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
+use serde::de::DeserializeOwned;
 use wharf_types::http_server::HttpServerRequest;
 
 use super::socket::bytes_of;
 use super::{Access, Error, HttpRequest, Reply, SocketEvent, Stream, bind, bind_socket, bind_stream, sent_by_server};
 use crate::message::{Message, await_message};
+use crate::service::{Answer, Handlers, Incoming};
 
 type Handler<S> = Box<dyn FnMut(&mut S, &HttpRequest) -> Reply>;
 type StreamHandler<S> = Box<dyn FnMut(&mut S, &HttpRequest, Stream)>;
 type SocketHandler<S> = Box<dyn FnMut(&mut S, SocketEvent)>;
-type MessageHandler<S> = Box<dyn FnMut(&mut S, Message)>;
 
 /// Answers the web for a process: paths with their methods, WebSockets, and what else the process does.
 ///
@@ -50,7 +52,7 @@ pub struct Router<S> {
     streams: BTreeMap<String, (Access, StreamHandler<S>)>,
     sockets: Vec<(String, Access)>,
     on_socket: Option<SocketHandler<S>>,
-    on_message: Option<MessageHandler<S>>,
+    others: Handlers<S>,
 }
 
 struct Path<S> {
@@ -67,7 +69,7 @@ impl<S> Router<S> {
             streams: BTreeMap::new(),
             sockets: Vec::new(),
             on_socket: None,
-            on_message: None,
+            others: Handlers::new(),
         }
     }
 
@@ -150,9 +152,36 @@ impl<S> Router<S> {
         self
     }
 
-    /// Handles the messages that are not of the web.
+    /// Answers the requests of processes whose body is a `T`: see [`mod@crate::service`].
+    pub fn on_request<T, R, E>(mut self, handler: impl FnMut(&mut S, Incoming<T>) -> Result<R, E> + 'static) -> Self
+    where
+        T: DeserializeOwned,
+        R: Answer,
+        E: Display,
+    {
+        self.others.add(None, handler);
+        self
+    }
+
+    /// [`Router::on_request`] for who shows the capability with these params (JSON) that this process issued.
+    pub fn on_request_with<T, R, E>(
+        mut self,
+        params: &str,
+        handler: impl FnMut(&mut S, Incoming<T>) -> Result<R, E> + 'static,
+    ) -> Self
+    where
+        T: DeserializeOwned,
+        R: Answer,
+        E: Display,
+    {
+        self.others.add(Some(params.to_owned()), handler);
+        self
+    }
+
+    /// Handles the messages that are not of the web: responses, what comes from timers, and the requests that no handler of
+    /// [`Router::on_request`] understands, which are its to answer. Without it those are answered with a failure.
     pub fn on_message(mut self, handler: impl FnMut(&mut S, Message) + 'static) -> Self {
-        self.on_message = Some(Box::new(handler));
+        self.others.set_otherwise(handler);
         self
     }
 
@@ -191,11 +220,7 @@ impl<S> Router<S> {
                     handler(&mut self.state, event);
                 }
             }
-            None => {
-                if let Some(handler) = &mut self.on_message {
-                    handler(&mut self.state, message);
-                }
-            }
+            None => self.others.handle(&mut self.state, message),
         }
     }
 

@@ -34,6 +34,13 @@ use crate::request::Request;
 
 /// Opens WebSockets at a path for this process. [`Access::ThisMachine`] is for programs that speak for the process: see
 /// `extension` in [`HttpServerAction::WebSocketBind`].
+///
+/// ```
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// use wharf_process_lib::http::{self, Access};
+/// http::bind_socket("/live", Access::LoggedIn).unwrap();
+/// # });
+/// ```
 pub fn bind_socket(path: &str, access: Access) -> Result<(), Error> {
     let action = HttpServerAction::WebSocketBind {
         path: path.to_owned(),
@@ -44,11 +51,28 @@ pub fn bind_socket(path: &str, access: Access) -> Result<(), Error> {
 }
 
 /// The path opens no WebSockets from now on. Those that are open stay so.
+///
+/// ```
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// use wharf_process_lib::http::{self, Access};
+/// http::bind_socket("/live", Access::LoggedIn).unwrap();
+/// http::unbind_socket("/live").unwrap();
+/// # });
+/// ```
 pub fn unbind_socket(path: &str) -> Result<(), Error> {
     ask(&format!("unbind WebSockets at {path}"), &HttpServerAction::WebSocketUnbind { path: path.to_owned() }, None)
 }
 
 /// An open WebSocket, as the node numbers it.
+///
+/// ```
+/// use wharf_process_lib::http::{Channel, Frame};
+///
+/// fn greet(channel: Channel) {
+///     channel.send(&Frame::Text("hello".to_owned()));
+///     channel.close();
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel(u32);
 
@@ -94,6 +118,12 @@ fn push(action: &HttpServerAction, blob: Option<Vec<u8>>) {
 }
 
 /// What goes over a WebSocket.
+///
+/// ```
+/// use wharf_process_lib::http::Frame;
+///
+/// assert_eq!(Frame::json(&[1, 2]).unwrap(), Frame::Text("[1,2]".to_owned()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// Text.
@@ -123,6 +153,17 @@ impl Frame {
 }
 
 /// What happened to a WebSocket.
+///
+/// ```
+/// use wharf_process_lib::http::{Frame, SocketEvent};
+///
+/// /// Sends back what comes.
+/// fn on_socket(event: SocketEvent) {
+///     if let SocketEvent::Received { channel, frame: Frame::Text(text) } = event {
+///         channel.send(&Frame::Text(text));
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SocketEvent {
     /// A client opened one.
@@ -180,6 +221,16 @@ pub(super) fn bytes_of(message: &Message) -> Vec<u8> {
 }
 
 /// WebSockets in groups, each with a name. A socket may be in several.
+///
+/// ```
+/// use wharf_process_lib::http::{Channel, Rooms};
+///
+/// let mut rooms = Rooms::new();
+/// rooms.join("hall", Channel::new(1));
+/// rooms.join("hall", Channel::new(2));
+/// rooms.leave_all(Channel::new(1));
+/// assert_eq!(rooms.members("hall").collect::<Vec<_>>(), [Channel::new(2)]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rooms {
     rooms: BTreeMap<String, BTreeSet<Channel>>,

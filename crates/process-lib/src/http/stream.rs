@@ -15,6 +15,13 @@ use crate::response::Response;
 const PIECE_BYTES: usize = 256 << 10;
 
 /// Sends requests for a path to this process before their bodies have arrived: see [`HttpRequest::stream`].
+///
+/// ```
+/// # wharf_process_lib::testing::World::new().run("main:app:test.os", |_| {
+/// use wharf_process_lib::http::{self, Access};
+/// http::bind_stream("/upload", Access::LoggedIn).unwrap();
+/// # });
+/// ```
 pub fn bind_stream(path: &str, access: Access) -> Result<(), Error> {
     let action = HttpServerAction::StreamBind {
         path: path.to_owned(),
@@ -78,6 +85,23 @@ impl Stream {
 }
 
 /// The body of a request.
+///
+/// ```
+/// use std::io::Read;
+/// use wharf_process_lib::http::{HttpRequest, Reply};
+///
+/// /// Counts the bytes of an upload, whatever its length.
+/// fn count(request: &HttpRequest) -> std::io::Result<usize> {
+///     let Some(stream) = request.stream() else { return Ok(request.body().len()) };
+///     let (mut reader, mut piece, mut bytes) = (stream.reader(), [0; 8192], 0);
+///     loop {
+///         match reader.read(&mut piece)? {
+///             0 => return Ok(bytes),
+///             read => bytes += read,
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct BodyReader {
     stream: u32,
@@ -109,6 +133,21 @@ enum State {
 }
 
 /// The body of an answer. Dropped before [`BodyWriter::finish`], it breaks off, and the client can tell.
+///
+/// ```
+/// use std::io::Write;
+/// use wharf_process_lib::http::{HttpRequest, Reply};
+///
+/// fn numbers(request: &HttpRequest) -> std::io::Result<()> {
+///     let Some(stream) = request.stream() else { return Ok(()) };
+///     let (_, mut writer) = stream.reply(Reply::status(200));
+///     for number in 0..1_000_000 {
+///         writeln!(writer, "{number}")?;
+///     }
+///     // Without this the client is told that something is missing.
+///     writer.finish()
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "a body that is not finished breaks off"]
 pub struct BodyWriter {
