@@ -6,12 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use wharf_tests::Node;
-use wharf_tests::authoring::{author, new_package};
+use wharf_tests::authoring::{author, cargo_test, new_package};
+use wharf_tests::{Node, eventually};
 
 fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
+
+const TEMPLATES: [&str; 6] = ["blank", "echo", "counter", "chat", "fibonacci", "file-transfer"];
 
 /// A package of this template, built.
 fn built(folder: &Path, template: &str) -> PathBuf {
@@ -30,7 +32,7 @@ fn built(folder: &Path, template: &str) -> PathBuf {
 fn each_template_builds_and_runs_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let node = Node::start();
-    for template in ["blank", "echo", "counter", "chat"] {
+    for template in TEMPLATES {
         let zip = built(folder.path(), template);
         let checked = author(&["check", path(&zip)]).ok();
         assert!(checked.contains(&format!("my-{template}:ann.os can be installed")), "{checked}");
@@ -52,6 +54,54 @@ fn each_template_builds_and_runs_as_it_is() {
     assert!(said.contains(r#""text":"hi""#), "{said}");
     let read = node.wharf(&["send", "my-chat", r#"{"Read":{"room":"hall"}}"#]).ok();
     assert!(read.contains(r#""number":1"#), "{read}");
+}
+
+#[test]
+fn each_template_has_tests_that_need_no_node() {
+    let folder = tempfile::tempdir().unwrap();
+    for template in TEMPLATES {
+        let package = folder.path().join(format!("my-{template}"));
+        new_package(&package, template);
+        let tested = cargo_test(&package);
+        assert!(tested.contains("test result: ok") && !tested.contains("running 0 tests"), "{tested}");
+    }
+}
+
+/// The node is stopped in the middle of it: what was begun is finished when it is up again.
+#[test]
+fn a_file_is_fetched_from_another_package_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Node::start();
+    for name in ["here", "there"] {
+        let package = folder.path().join(name);
+        new_package(&package, "file-transfer");
+        author(&["build", path(&package)]).ok();
+        node.wharf(&["install", "--yes", path(&package)]).ok();
+    }
+    let large = folder.path().join("large");
+    fs::write(&large, vec![b'x'; 20 << 20]).unwrap();
+    let shared = "/there:ann.os/there-files/large.bin";
+    // The drive is there once the process is.
+    node.wharf(&["send", "there", r#"{"Save":{"name":"small.txt","text":"small"}}"#]).ok();
+    node.wharf(&["fs", "put", path(&large), shared]).ok();
+    for name in ["large.bin", "small.txt"] {
+        let fetch = json!({ "Fetch": { "from": "our@there:there:ann.os", "name": name } });
+        node.wharf(&["send", "here", &fetch.to_string()]).ok();
+    }
+    node.restart();
+    let transfers =
+        || -> Value { serde_json::from_str(&node.wharf(&["send", "here", r#""Transfers""#]).ok()).unwrap() };
+    eventually("both files are there", || {
+        let now = transfers();
+        assert!(!now.to_string().contains("Failed"), "{now}");
+        // Those that were done before the restart are not remembered.
+        now.as_object().unwrap().values().all(|transfer| transfer == "Done").then_some(())
+    });
+    let got = folder.path().join("got");
+    node.wharf(&["fs", "get", "/here:ann.os/here-files/large.bin", path(&got)]).ok();
+    assert!(fs::read(&got).unwrap() == fs::read(&large).unwrap());
+    let small = node.wharf(&["fs", "cat", "/here:ann.os/here-files/small.txt"]).ok();
+    assert_eq!(small, "small");
 }
 
 #[test]

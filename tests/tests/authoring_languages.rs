@@ -53,6 +53,15 @@ fn from_new_to_uninstall(language: &str, page: &str) {
     let echoed = node.wharf(&["send", "my-echo", r#"{"text":"h\u00e9llo \ud83d\ude00"}"#]).ok();
     assert!(echoed.contains("héllo 😀") || echoed.contains(r"h\u00e9llo \ud83d\ude00"), "{echoed}");
 
+    let fibonacci = begun(folder.path(), "my-fibonacci", language, "fibonacci");
+    if language == "python" {
+        // A node compiles each component of Python for ten seconds: what this one does is tested without.
+        built(&fibonacci);
+    } else {
+        let tested = author(&["test", path(&fibonacci)]).ok();
+        assert!(tested.contains("1 passed, 0 failed"), "{tested}");
+    }
+
     let counter = begun(folder.path(), "my-counter", language, "counter");
     let first = built(&counter);
     let zip = PathBuf::from(first["zip"].as_str().unwrap());

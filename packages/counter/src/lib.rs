@@ -10,16 +10,23 @@
 
 mod page;
 
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::error::Error;
+
 use serde::{Deserialize, Serialize};
 use wharf_process_lib::http::{Access, Reply, Router};
+use wharf_process_lib::service::Incoming;
 use wharf_process_lib::state::StateError;
-use wharf_process_lib::{Address, Message, ProcessId, Response, println, state};
+use wharf_process_lib::{Address, ProcessId, println, state};
 
 /// Every view counts, so none may come from a cache.
 const NO_STORE: (&str, &str) = ("Cache-Control", "no-store");
 
 /// What is saved, and what is told.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Counter {
     count: u64,
 }
@@ -40,26 +47,17 @@ enum CounterRequest {
     Increment,
 }
 
-fn init(our: Address) {
+fn init(our: Address) -> Result<Infallible, Box<dyn Error>> {
     // What is saved and not understood is left alone: better no counter than one that starts again.
-    let counter = match state::get::<Counter>() {
-        Ok(saved) => saved.unwrap_or_default(),
-        Err(error) => return println!("{error}"),
-    };
+    let counter: Counter = state::get()?.unwrap_or_default();
     let process = our.process().clone();
-    let Err(error) = Router::new(counter)
+    let router = Router::new(counter)
         .get("/", Access::Anyone, move |counter, _| counted(counter, |counter| page(&process, counter)))
         .method("HEAD", "/", Access::Anyone, |_, _| Reply::html("").header(NO_STORE.0, NO_STORE.1))
         .get("/api", Access::Anyone, |counter, _| told(counter))
         .post("/api", Access::Anyone, |counter, _| counted(counter, told))
-        .on_message(|counter, message| {
-            if let (Message::Request { .. }, Err(error)) = (&message, answer_process(counter, &message)) {
-                println!("{error}");
-                Response::new().failure(error).send();
-            }
-        })
-        .serve();
-    println!("{error}");
+        .on_request(answer_process);
+    Ok(router.serve()?)
 }
 
 /// Counts one, and answers what comes of it.
@@ -82,17 +80,12 @@ fn told(counter: &mut Counter) -> Reply {
     Reply::json(counter).header(NO_STORE.0, NO_STORE.1)
 }
 
-fn answer_process(counter: &mut Counter, message: &Message) -> Result<(), StateError> {
-    match message.json() {
-        Ok(CounterRequest::Get) => {}
-        Ok(CounterRequest::Increment) => counter.increment()?,
-        Err(error) => {
-            Response::new().failure(format!("not a request to the counter: {error}")).send();
-            return Ok(());
-        }
+fn answer_process(counter: &mut Counter, asked: Incoming<CounterRequest>) -> Result<Counter, StateError> {
+    match asked.request {
+        CounterRequest::Get => {}
+        CounterRequest::Increment => counter.increment()?,
     }
-    Response::new().json(counter).map_err(StateError::Write)?.send();
-    Ok(())
+    Ok(*counter)
 }
 
 wharf_process_lib::main!(init);

@@ -22,6 +22,10 @@ pub(crate) enum Template {
     Counter,
     /// Rooms to talk in, over WebSockets (Rust)
     Chat,
+    /// Computes numbers for whoever asks
+    Fibonacci,
+    /// Files from one process to another, by workers that go on after a restart (Rust)
+    FileTransfer,
 }
 
 impl Template {
@@ -32,6 +36,8 @@ impl Template {
             Self::Echo => "echo",
             Self::Counter => "counter",
             Self::Chat => "chat",
+            Self::Fibonacci => "fibonacci",
+            Self::FileTransfer => "file-transfer",
         }
     }
 
@@ -42,6 +48,8 @@ impl Template {
             Self::Echo => include_str!("../../templates/tests/echo.toml"),
             Self::Counter => include_str!("../../templates/tests/counter.toml"),
             Self::Chat => include_str!("../../templates/tests/chat.toml"),
+            Self::Fibonacci => include_str!("../../templates/tests/fibonacci.toml"),
+            Self::FileTransfer => include_str!("../../templates/tests/file-transfer.toml"),
         }
     }
 }
@@ -113,7 +121,7 @@ impl NewPackage {
         let (old, new) = (self.template.name(), &self.id.package_name);
         let Some(code) = files::code(self.language, self.template) else {
             return Err(CliError::bad_input(format_args!("the template {old} is there in Rust only"))
-                .hint("in every language there are blank, echo and counter"));
+                .hint("in every language there are blank, echo, counter and fibonacci"));
         };
         let manifest = files::manifest(self.template)
             .replace(&format!("\"{old}\""), &format!("\"{new}\""))
@@ -151,7 +159,7 @@ mod tests {
 
     fn every() -> Vec<(Template, Language, &'static str)> {
         let mut all: Vec<_> = Template::value_variants().iter().map(|&it| (it, Language::Rust, "src/lib.rs")).collect();
-        for template in [Template::Blank, Template::Echo, Template::Counter] {
+        for template in [Template::Blank, Template::Echo, Template::Counter, Template::Fibonacci] {
             all.push((template, Language::Js, "src/main.js"));
             all.push((template, Language::Python, "src/app.py"));
             all.push((template, Language::C, "src/main.c"));

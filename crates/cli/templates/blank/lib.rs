@@ -15,3 +15,19 @@ fn init(our: Address) {
 }
 
 wharf_process_lib::main!(init);
+
+/// Without a node: run by `cargo test`.
+#[cfg(test)]
+mod tests {
+    use wharf_process_lib::testing::World;
+
+    use super::*;
+
+    #[test]
+    fn whoever_asks_is_told_that_nothing_is_understood() {
+        let world = World::new();
+        let process = world.start("main:blank:test.os", init);
+        assert_eq!(process.printed(), ["test.os@main:blank:test.os is up"]);
+        assert_eq!(process.ask(&"hello").failure().as_deref(), Some("this process understands nothing yet"));
+    }
+}

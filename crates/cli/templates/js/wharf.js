@@ -3,16 +3,22 @@
 // A process is a module that exports `init(our)`. It lives until that function returns, and does everything by message.
 // The node runs it synchronously: there are no promises to wait for, no timers, no `fetch`.
 //
-//   sending, answering, receiving    Request, Response, awaitMessage, Message, SendError
+//   sending, answering, receiving    Request, Response, awaitMessage, Message, SendError, Refused
+//   requests by their names          Service
 //   the web                          Router, Reply
 //   what is kept over restarts       state
 //   who we are, what we may do       our, capabilities, print
+//   files, keys and values, timers   in modules.js
 //
+// What goes wrong is thrown: a SendError when a request brought no response, Refused when a process said no.
 // Addresses are text, `node@process:package:publisher`, and ids of processes `process:package:publisher`.
 // The same shape as Rust's `wharf-process-lib`; this file belongs to the package, so change what you like.
 
 import node from "kinode:process/standard@1.0.0";
 import entropy from "wasi:random/random@0.2.0";
+
+/** The version of Wharf that this file came with. */
+export const VERSION = "0.1.0";
 
 // ---- text ----
 
@@ -136,6 +142,14 @@ export class SendError extends Error {
   }
 }
 
+/** What a process answers when it does not do what it was asked: throw it in a handler, catch it from `ask`. */
+export class Refused extends Error {
+  constructor(reason) {
+    super(reason);
+    this.name = "Refused";
+  }
+}
+
 // What the node answers with an error is thrown, as it is or in `payload`, depending on the tool.
 const thrown = (error) => error?.payload ?? error;
 
@@ -251,6 +265,24 @@ export class Request extends Outgoing {
     }
     return toMessage(answer);
   }
+
+  /** Sends it and reads the response as JSON. Throws Refused when the process says no, as a Service does, and a SendError. */
+  ask(seconds) {
+    const answer = this.sendAndAwaitResponse(seconds);
+    const reason = answer.body.length === 0 ? failureIn(answer.metadata) : null;
+    if (reason !== null) throw new Refused(reason);
+    return answer.json();
+  }
+}
+
+// The reason in a response's metadata; null when there is none.
+function failureIn(metadata) {
+  try {
+    const reason = JSON.parse(metadata)?.error;
+    return typeof reason === "string" ? reason : null;
+  } catch {
+    return null;
+  }
 }
 
 /** An answer to the request received last that wants one. Nothing happens before `send`. */
@@ -264,6 +296,79 @@ export class Response extends Outgoing {
   send() {
     node.sendResponse(this.content, this.beside);
   }
+}
+
+// ---- requests by their names ----
+
+/**
+ * Answers requests of processes as Rust's `Service` does. A request is `"Name"` or `{"Name": content}`. Its handler is given the
+ * content (null when there is none) and the Message, and what it returns is the answer, as JSON, or a Response. What it throws
+ * as Refused, and that a name is not known, is answered as a failure.
+ */
+export class Service {
+  constructor() {
+    this.handlers = new Map();
+    this.onOther = () => {};
+  }
+
+  /** Answers the requests of this name. */
+  on(name, handler) {
+    this.handlers.set(name, handler);
+    return this;
+  }
+
+  /** Handles what is no request: responses, for example. */
+  onMessage(handler) {
+    this.onOther = handler;
+    return this;
+  }
+
+  /** Answers until the process ends. */
+  serve() {
+    for (;;) {
+      try {
+        this.handle(awaitMessage());
+      } catch (error) {
+        print(error?.stack ? `${error}\n${error.stack}` : error, error instanceof SendError ? 1 : 0);
+      }
+    }
+  }
+
+  /** Handles one message. */
+  handle(message) {
+    if (message.isRequest()) this.answer(message).send();
+    else this.onOther(message);
+  }
+
+  /** What a request is answered with. */
+  answer(message) {
+    try {
+      const [name, content] = named(message);
+      const handler = this.handlers.get(name);
+      if (!handler) throw new Refused(`not a request: \`${name}\` is none of ${[...this.handlers.keys()].join(", ")}`);
+      const answer = handler(content, message);
+      return answer instanceof Response ? answer : new Response().json(answer ?? null);
+    } catch (error) {
+      if (error instanceof Refused) return new Response().failure(error);
+      // A mistake of this process is nobody else's business.
+      print(`${error}\n${error?.stack ?? ""}`);
+      return new Response().failure("something went wrong here");
+    }
+  }
+}
+
+// The name and the content of a request.
+function named(message) {
+  let asked;
+  try {
+    asked = message.json();
+  } catch (error) {
+    throw new Refused(`not a request: ${error.message}`);
+  }
+  if (typeof asked === "string") return [asked, null];
+  const names = asked !== null && typeof asked === "object" ? Object.keys(asked) : [];
+  if (names.length !== 1) throw new Refused('not a request: it is "Name" or {"Name": content}');
+  return [names[0], asked[names[0]]];
 }
 
 // ---- state ----
@@ -459,6 +564,7 @@ export class Router {
       return reply instanceof Reply ? reply : Reply.text(reply);
     } catch (error) {
       if (error instanceof Reply) return error;
+      if (error instanceof Refused) return Reply.text(`${error.message}\n`).withStatus(400);
       print(`${request.method} ${request.path}: ${error}\n${error?.stack ?? ""}`);
       return Reply.text("something went wrong here\n").withStatus(500);
     }

@@ -3,10 +3,14 @@
 A process is a module `app` with a function `init(our)`. It lives until that function returns, and does everything by
 message. There are no threads and no sockets; the modules that are imported when the package is built go into it.
 
-    sending, answering, receiving    Request, Response, await_message, Message, SendError
+    sending, answering, receiving    Request, Response, await_message, Message, SendError, Refused
+    requests by their names          Service
     the web                          Router, Reply
     what is kept over restarts       state
     who we are, what we may do       our, capabilities, log
+    files, keys and values, timers   in modules.py
+
+What goes wrong is raised: SendError when a request brought no response, Refused when a process said no.
 
 Addresses are text, `node@process:package:publisher`, and ids of processes `process:package:publisher`.
 The same shape as Rust's `wharf-process-lib`; this file belongs to the package, so change what you like.
@@ -19,6 +23,9 @@ from urllib.parse import urlsplit
 
 from componentize_py_types import Err
 from wit_world.imports import standard as _node
+
+#: The version of Wharf that this file came with.
+VERSION = "0.1.0"
 
 # ---- ids ----
 
@@ -143,6 +150,16 @@ class SendError(Exception):
         super().__init__(offline if self.kind == "offline" else f"{self.target} sent no response in time")
 
 
+class Refused(Exception):
+    """What a process answers when it does not do what it was asked: raise it in a handler, catch it from `ask`.
+
+    A handler of the web may raise it with the Reply that is sent; of words, the reply is a 400."""
+
+    def __init__(self, reason):
+        super().__init__(reason.status if isinstance(reason, Reply) else reason)
+        self.reply = reason if isinstance(reason, Reply) else Reply.text(f"{reason}\n", 400)
+
+
 def await_message() -> Message:
     """Waits for the next message. Raises SendError for a request of ours that failed."""
     try:
@@ -239,6 +256,24 @@ class Request(_Outgoing):
         except Err as failed:
             raise SendError(failed.value, self._context) from None
 
+    def ask(self, seconds: int):
+        """Sends it and reads the response as JSON. Raises Refused when the process says no, as a Service does, and
+        SendError."""
+        answer = self.send_and_await_response(seconds)
+        reason = None if answer.body else _failure_in(answer.metadata)
+        if reason is not None:
+            raise Refused(reason)
+        return answer.json()
+
+
+def _failure_in(metadata: str | None) -> str | None:
+    try:
+        reason = _json.loads(metadata or "null")
+    except ValueError:
+        return None
+    reason = reason.get("error") if isinstance(reason, dict) else None
+    return reason if isinstance(reason, str) else None
+
 
 class Response(_Outgoing):
     """An answer to the request received last that wants one. Nothing happens before `send`."""
@@ -252,6 +287,79 @@ class Response(_Outgoing):
 
     def send(self) -> None:
         _node.send_response(self._content, self._blob)
+
+
+# ---- requests by their names ----
+
+
+class Service:
+    """Answers requests of processes as Rust's `Service` does. A request is `"Name"` or `{"Name": content}`.
+
+    Its handler is given the content (None when there is none), and what it returns is the answer, as JSON, or a Response.
+    What it raises as Refused, and that a name is not known, is answered as a failure. The message being handled is
+    `service.message`.
+    """
+
+    def __init__(self):
+        self._handlers = {}
+        self._on_message = lambda message: None
+        self.message: Message | None = None
+
+    def on(self, name: str, handler):
+        """Answers the requests of this name."""
+        self._handlers[name] = handler
+        return self
+
+    def on_message(self, handler):
+        """Handles what is no request: responses, for example."""
+        self._on_message = handler
+        return self
+
+    def serve(self) -> None:
+        """Answers until the process ends."""
+        while True:
+            try:
+                self.handle(await_message())
+            except SendError as error:
+                log(error, 1)
+            except Exception:
+                log(traceback.format_exc())
+
+    def handle(self, message: Message) -> None:
+        """Handles one message."""
+        self.message = message
+        if message.is_request():
+            self.answer(message).send()
+        else:
+            self._on_message(message)
+
+    def answer(self, message: Message) -> Response:
+        """What a request is answered with."""
+        try:
+            name, content = _named(message)
+            if name not in self._handlers:
+                raise Refused(f"not a request: `{name}` is none of {', '.join(self._handlers)}")
+            answer = self._handlers[name](content)
+            return answer if isinstance(answer, Response) else Response().json(answer)
+        except Refused as refused:
+            return Response().failure(refused)
+        except Exception:
+            # A mistake of this process is nobody else's business.
+            log(traceback.format_exc())
+            return Response().failure("something went wrong here")
+
+
+def _named(message: Message):
+    """The name and the content of a request."""
+    try:
+        asked = message.json()
+    except ValueError as error:
+        raise Refused(f"not a request: {error}") from None
+    if isinstance(asked, str):
+        return asked, None
+    if isinstance(asked, dict) and len(asked) == 1:
+        return next(iter(asked.items()))
+    raise Refused('not a request: it is "Name" or {"Name": content}')
 
 
 # ---- state ----
@@ -322,14 +430,6 @@ class Reply:
     def send(self) -> None:
         """Answers the HTTP request being handled."""
         Response().json({"status": self.status, "headers": self.headers}).blob(self.body).send()
-
-
-class Refused(Exception):
-    """Raised by a handler to answer with a reply."""
-
-    def __init__(self, reply: Reply):
-        super().__init__(reply.status)
-        self.reply = reply
 
 
 _HTTP_SERVER = "http-server:distro:sys"

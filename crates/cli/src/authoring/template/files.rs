@@ -22,6 +22,8 @@ pub(super) fn manifest(template: Template) -> &'static str {
         Template::Echo => include_str!("../../../../../packages/echo/pkg/manifest.json"),
         Template::Counter => include_str!("../../../../../packages/counter/pkg/manifest.json"),
         Template::Chat => include_str!("../../../../../packages/chat/pkg/manifest.json"),
+        Template::Fibonacci => include_str!("../../../../../packages/fibonacci/pkg/manifest.json"),
+        Template::FileTransfer => include_str!("../../../../../packages/file-transfer/pkg/manifest.json"),
     }
 }
 
@@ -67,32 +69,56 @@ fn rust(template: Template) -> &'static [Fixed] {
             ("src/lib.rs", include_str!("../../../../../packages/counter/src/lib.rs")),
             ("src/page.rs", include_str!("../../../../../packages/counter/src/page.rs")),
             ("src/page.html", PAGE),
+            ("src/tests.rs", include_str!("../../../../../packages/counter/src/tests.rs")),
         ],
         Template::Chat => &[
             ("src/lib.rs", include_str!("../../../../../packages/chat/src/lib.rs")),
             ("src/talk.rs", include_str!("../../../../../packages/chat/src/talk.rs")),
             ("src/page.html", include_str!("../../../../../packages/chat/src/page.html")),
         ],
+        Template::Fibonacci => &[
+            ("src/lib.rs", include_str!("../../../../../packages/fibonacci/src/lib.rs")),
+            ("src/tests.rs", include_str!("../../../../../packages/fibonacci/src/tests.rs")),
+        ],
+        Template::FileTransfer => &[
+            ("src/lib.rs", include_str!("../../../../../packages/file-transfer/src/lib.rs")),
+            ("src/share.rs", include_str!("../../../../../packages/file-transfer/src/share.rs")),
+            ("src/transfers.rs", include_str!("../../../../../packages/file-transfer/src/transfers.rs")),
+            ("src/worker.rs", include_str!("../../../../../packages/file-transfer/src/worker.rs")),
+            ("src/tests.rs", include_str!("../../../../../packages/file-transfer/src/tests.rs")),
+        ],
     }
 }
 
 fn javascript(template: Template) -> Option<&'static [Fixed]> {
     const LIBRARY: Fixed = ("src/wharf.js", include_str!("../../../templates/js/wharf.js"));
+    const MODULES: Fixed = ("src/modules.js", include_str!("../../../templates/js/modules.js"));
     Some(match template {
-        Template::Blank => &[LIBRARY, ("src/main.js", include_str!("../../../templates/js/blank/main.js"))],
-        Template::Echo => &[LIBRARY, ("src/main.js", include_str!("../../../templates/js/echo/main.js"))],
-        Template::Counter => &[LIBRARY, ("src/main.js", include_str!("../../../templates/js/counter/main.js"))],
-        Template::Chat => return None,
+        Template::Blank => &[LIBRARY, MODULES, ("src/main.js", include_str!("../../../templates/js/blank/main.js"))],
+        Template::Echo => &[LIBRARY, MODULES, ("src/main.js", include_str!("../../../templates/js/echo/main.js"))],
+        Template::Counter => {
+            &[LIBRARY, MODULES, ("src/main.js", include_str!("../../../templates/js/counter/main.js"))]
+        }
+        Template::Fibonacci => {
+            &[LIBRARY, MODULES, ("src/main.js", include_str!("../../../templates/js/fibonacci/main.js"))]
+        }
+        Template::Chat | Template::FileTransfer => return None,
     })
 }
 
 fn python(template: Template) -> Option<&'static [Fixed]> {
     const LIBRARY: Fixed = ("src/wharf.py", include_str!("../../../templates/python/wharf.py"));
+    const MODULES: Fixed = ("src/modules.py", include_str!("../../../templates/python/modules.py"));
     Some(match template {
-        Template::Blank => &[LIBRARY, ("src/app.py", include_str!("../../../templates/python/blank/app.py"))],
-        Template::Echo => &[LIBRARY, ("src/app.py", include_str!("../../../templates/python/echo/app.py"))],
-        Template::Counter => &[LIBRARY, ("src/app.py", include_str!("../../../templates/python/counter/app.py"))],
-        Template::Chat => return None,
+        Template::Blank => &[LIBRARY, MODULES, ("src/app.py", include_str!("../../../templates/python/blank/app.py"))],
+        Template::Echo => &[LIBRARY, MODULES, ("src/app.py", include_str!("../../../templates/python/echo/app.py"))],
+        Template::Counter => {
+            &[LIBRARY, MODULES, ("src/app.py", include_str!("../../../templates/python/counter/app.py"))]
+        }
+        Template::Fibonacci => {
+            &[LIBRARY, MODULES, ("src/app.py", include_str!("../../../templates/python/fibonacci/app.py"))]
+        }
+        Template::Chat | Template::FileTransfer => return None,
     })
 }
 
@@ -103,7 +129,10 @@ fn c(template: Template) -> Option<&'static [Fixed]> {
         Template::Blank => &[HEADER, LIBRARY, ("src/main.c", include_str!("../../../templates/c/blank/main.c"))],
         Template::Echo => &[HEADER, LIBRARY, ("src/main.c", include_str!("../../../templates/c/echo/main.c"))],
         Template::Counter => &[HEADER, LIBRARY, ("src/main.c", include_str!("../../../templates/c/counter/main.c"))],
-        Template::Chat => return None,
+        Template::Fibonacci => {
+            &[HEADER, LIBRARY, ("src/main.c", include_str!("../../../templates/c/fibonacci/main.c"))]
+        }
+        Template::Chat | Template::FileTransfer => return None,
     })
 }
 
