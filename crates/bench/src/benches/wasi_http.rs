@@ -36,7 +36,7 @@ pub(super) fn run(bench: &Bench) -> Result<Findings> {
     ZipArchive::new(Cursor::new(&zip))?.by_name(COMPONENT)?.read_to_end(&mut bytes)?;
     fs::write(&component, bytes).context("writing the component")?;
     let peer = bench.tools.wasmtime.as_ref().map(|program| peers::wasmtime::serve(program, &component)).transpose()?;
-    let theirs = peer.as_ref().map(|peer| peers::wasmtime::url(peer)).transpose()?;
+    let theirs = peer.as_ref().map(peers::wasmtime::url).transpose()?;
     if let Some(theirs) = &theirs {
         check_page(theirs, SAYS)?;
     }
