@@ -41,6 +41,14 @@ impl Ran {
     }
 }
 
+/// Takes away what the person who runs the tests has settled for themselves.
+pub fn without_own_settings(command: &mut Command) -> &mut Command {
+    // One that is named has to be there.
+    let nothing = paths::tools().join("no-registries.toml");
+    std::fs::write(&nothing, "").unwrap();
+    command.env_remove("WHARF_HOME").env_remove("WHARF_REGISTRY").env("WHARF_REGISTRIES", nothing)
+}
+
 impl Node {
     /// Runs `wharf` for this node.
     pub fn wharf(&self, args: &[&str]) -> Ran {
@@ -49,11 +57,10 @@ impl Node {
 
     /// The same, with something on its stdin.
     pub fn wharf_with_stdin(&self, args: &[&str], stdin: &str) -> Ran {
-        let mut child = Command::new(paths::binary("wharf"))
+        let mut child = without_own_settings(&mut Command::new(paths::binary("wharf")))
             .arg("--home")
             .arg(self.home().root())
             .args(args)
-            .env_remove("WHARF_HOME")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

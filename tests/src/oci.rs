@@ -49,8 +49,10 @@ impl OciRegistry {
                 }
             }
         });
-        let host = receiver.recv_timeout(STARTED).expect("docker-registry should say where it listens");
-        Self { child, host, _folder: folder }
+        // It ends with this, also when it does not say where it is.
+        let mut registry = Self { child, host: String::new(), _folder: folder };
+        registry.host = receiver.recv_timeout(STARTED).expect("docker-registry should say where it listens");
+        registry
     }
 
     /// `127.0.0.1:port`

@@ -80,7 +80,7 @@ impl Pair {
             let capabilities = vec![capability(A, &n.to_string())];
             let body = KernelCommand::GrantCapabilities { target: A.parse().unwrap(), capabilities };
             let body = serde_json::to_string(&body).unwrap();
-            return json!({ "process": "kernel:distro:sys", "expects_response": 30, "body": body });
+            return json!({ "process": "kernel:distro:sys", "expects_response": 300, "body": body });
         }
         let (action, blob) = if self.module == "kv" {
             let key = |half: &str| json!({ "Set": { "key": half.as_bytes(), "bytes": n.to_string().len() } });
@@ -92,7 +92,7 @@ impl Pair {
         let body = json!({ "package_id": probers(), "db": self.db, "action": action });
         json!({
             "process": format!("{}:distro:sys", self.module),
-            "expects_response": 30,
+            "expects_response": 300,
             "body": body.to_string(),
             "data": BASE64_STANDARD.encode(blob),
         })

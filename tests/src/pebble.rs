@@ -81,7 +81,9 @@ impl Pebble {
     /// Starts it and waits until it listens. Of `environment` see the manual of pebble.
     pub fn start(&mut self, environment: &[(&str, &str)]) {
         assert!(self.running.is_empty(), "it runs already");
-        let log = |name: &str| File::options().create(true).append(true).open(self.path(name)).unwrap();
+        let folder = self.folder.path().to_owned();
+        let log = |name: &str| File::options().create(true).append(true).open(folder.join(name)).unwrap();
+        let missing = "pebble is missing; `scripts/prepare --tests` installs it";
         let dns = Command::new("pebble-challtestsrv")
             .args(["-dns01", &self.at(DNS).to_string(), "-defaultIPv4", &self.address.to_string(), "-defaultIPv6", ""])
             .args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-management", &self.at(8_055).to_string()])
@@ -89,6 +91,7 @@ impl Pebble {
             .stdout(log("dns.log"))
             .stderr(log("dns.log"))
             .spawn();
+        self.running.push(dns.expect(missing));
         let pebble = Command::new("pebble")
             .arg("-config")
             .arg(self.path("pebble.json"))
@@ -101,8 +104,7 @@ impl Pebble {
             .stdout(log("pebble.log"))
             .stderr(log("pebble.log"))
             .spawn();
-        let missing = "pebble is missing; `scripts/prepare --tests` installs it";
-        self.running = vec![dns.expect(missing), pebble.expect(missing)];
+        self.running.push(pebble.expect(missing));
         for port in [ACME, MANAGEMENT, 8_055] {
             eventually("pebble listens", || TcpStream::connect(self.at(port)).ok());
         }

@@ -25,7 +25,7 @@ fn run(language: &str, program: &str, args: &[&str]) {
 
 #[test]
 fn javascript_without_a_node() {
-    run("js", "node", &["--test", "tests/"]);
+    run("js", "node", &["--test", "tests/wharf.test.js"]);
 }
 
 #[test]

@@ -9,18 +9,22 @@ use std::process::Stdio;
 
 use wharf_tests::Node;
 use wharf_tests::authoring::shell;
-use wharf_tests::cli::Ran;
+use wharf_tests::cli::{Ran, without_own_settings};
 use wharf_tests::paths;
 
 /// Documents that are made of what the programs say of themselves.
 const GENERATED: [&str; 1] = ["docs/commands.md"];
 
 /// What the texts take to be there already.
-const BEFORE: [(&str, &str); 2] = [
+const BEFORE: [(&str, &str); 3] = [
     (
         "docs/packages.md",
         "wharf new chat --template echo --publisher alice.os && wharf build chat && \
          cp chat/target/chat:alice.os.zip . && wharf install chat:alice.os.zip --yes",
+    ),
+    (
+        "docs/registries.md",
+        "mkdir packages && wharf key new alice.os && wharf new chat --template echo --publisher alice.os",
     ),
     ("docs/run-a-node.md", "export HOME=$PWD"),
 ];
@@ -28,7 +32,10 @@ const BEFORE: [(&str, &str); 2] = [
 /// What is called otherwise where the commands are run.
 fn here(block: &str, node: &Node) -> String {
     let block = block.replace("http://127.0.0.1:8080", node.url());
-    block.replace("target/quick/wharf ", "wharf ").replace("/tmp/my-counter", "my-counter")
+    block
+        .replace("target/quick/wharf ", "wharf ")
+        .replace("/tmp/my-counter", "my-counter")
+        .replace("/srv/packages", "packages")
 }
 
 /// A block, and why it is not run.
@@ -79,7 +86,8 @@ fn run(document: &str) {
         // What is there already is made once; names that are set are set for each block.
         let before = if ran == 0 || before.starts_with("export ") { before } else { "" };
         let mut shell = shell(&format!("{before}\n{}", here(&block.commands, &node)));
-        shell.env("WHARF_HOME", node.home().root()).env("WHARF_KEYS", folder.path().join("keys"));
+        shell.env("WHARF_KEYS", folder.path().join("keys"));
+        without_own_settings(&mut shell).env("WHARF_HOME", node.home().root());
         let output = shell.current_dir(folder.path()).stdin(Stdio::null()).output().unwrap();
         let ended = Ran::of(output);
         assert!(ended.code == 0, "{document}:{}: {}{}", block.line, ended.stdout, ended.stderr);
@@ -111,6 +119,16 @@ fn packages() {
 #[test]
 fn backup() {
     run("docs/backup.md");
+}
+
+#[test]
+fn registries() {
+    run("docs/registries.md");
+}
+
+#[test]
+fn the_shell() {
+    run("docs/shell.md");
 }
 
 #[test]

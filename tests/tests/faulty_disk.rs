@@ -3,6 +3,7 @@
 //!
 //! `WHARF_POWER_LOSSES` sets how often the power is lost, `WHARF_SEED` begins the same sequence of moments again.
 
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "fails the test")]
 
 use wharf_tests::faulty_disk::{EIO, ENOSPC, FaultyDisk};
@@ -97,7 +98,7 @@ fn a_full_disk_refuses_and_is_written_again_when_there_is_room() {
 #[test]
 fn what_was_acknowledged_for_power_survives_its_loss_and_the_rest_is_whole() {
     let setting = |name, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
-    let (losses, seed): (u64, u64) = (setting("WHARF_POWER_LOSSES", 40), setting("WHARF_SEED", 1));
+    let (losses, seed): (u64, u64) = (setting("WHARF_POWER_LOSSES", 25), setting("WHARF_SEED", 1));
     println!("WHARF_POWER_LOSSES={losses} WHARF_SEED={seed}");
     let mut fixture = Fixture::new();
     for loss in 0..losses {

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use wharf_tests::cli::Ran;
+use wharf_tests::cli::{Ran, without_own_settings};
 use wharf_tests::installing::{PROBER, Shelf};
 use wharf_tests::packages::{Entry, SMALLEST, hash, manifest, metadata, package_of, wasm, zip};
 use wharf_tests::shop::Fault;
@@ -62,13 +62,7 @@ impl Keeper {
 
 /// Runs `wharf` without a node.
 fn wharf(args: &[&str]) -> Ran {
-    let output = Command::new(paths::binary("wharf"))
-        .args(args)
-        .env_remove("WHARF_HOME")
-        .env_remove("WHARF_REGISTRY")
-        .env_remove("WHARF_REGISTRIES")
-        .output()
-        .unwrap();
+    let output = without_own_settings(&mut Command::new(paths::binary("wharf"))).args(args).output().unwrap();
     Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),

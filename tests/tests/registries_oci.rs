@@ -8,7 +8,7 @@ use std::process::Command;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
-use wharf_tests::cli::Ran;
+use wharf_tests::cli::{Ran, without_own_settings};
 use wharf_tests::installing::{PROBER, Shelf};
 use wharf_tests::packages::hash;
 use wharf_tests::shop::Fault;
@@ -18,13 +18,7 @@ const PROBER_REF: &str = "test.os/prober";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 fn wharf(args: &[&str]) -> Ran {
-    let output = Command::new(paths::binary("wharf"))
-        .args(args)
-        .env_remove("WHARF_HOME")
-        .env_remove("WHARF_REGISTRY")
-        .env_remove("WHARF_REGISTRIES")
-        .output()
-        .unwrap();
+    let output = without_own_settings(&mut Command::new(paths::binary("wharf"))).args(args).output().unwrap();
     Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),

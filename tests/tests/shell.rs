@@ -226,7 +226,7 @@ fn what_a_script_prints_is_shown_at_once_and_an_interrupt_ends_it() {
         let ran = running.end(Signal::INT);
         assert_eq!(ran.code, 5, "{}", ran.stderr);
         assert!(ran.stderr.contains("interrupted"), "{}", ran.stderr);
-        assert_eq!(scripts_of(&node, "mischief:test.os"), [""; 0]);
+        eventually("the script is gone", || scripts_of(&node, "mischief:test.os").is_empty().then_some(()));
     }
 }
 
@@ -272,7 +272,9 @@ fn only_so_many_scripts_run_at_the_same_time() {
         .collect();
     assert!(refused(&node, "echo x").contains("16 scripts run already"));
     assert_eq!(running.remove(0).end(Signal::INT).code, 5);
-    assert_eq!(typed(&node, "echo x"), "x\n");
+    eventually("there is room for another one", || (scripts_of(&node, "mischief:test.os").len() < 16).then_some(()));
+    let room = || Some(node.wharf(&["shell", "-c", "echo x"])).filter(|ran| ran.code == 0);
+    assert_eq!(eventually("another one runs", room).stdout, "x\n");
 }
 
 #[test]
@@ -304,6 +306,56 @@ fn a_script_gets_what_was_agreed_to_and_nothing_that_its_package_asks_for_later(
     std::fs::write(&file, scripts.to_string()).unwrap();
     let caps = typed(&node, &format!("{MISCHIEF} caps"));
     assert!(!caps.contains("vault"), "it may ask for less: {caps}");
+}
+
+#[test]
+fn a_script_whose_component_its_package_put_another_in_place_of_is_not_run() {
+    let (node, shelf) = (Node::start(), Shelf::default());
+    let script = json!({ "root": true, "public": false, "request_networking": false });
+    let files = [
+        ("scripts.json", json!({ "mischief.wasm": script }).to_string().into_bytes()),
+        ("mischief.wasm", read_entry(&paths::test_package("mischief:test.os"), "mischief.wasm")),
+        ("other.wasm", read_entry(&paths::test_package("fibonacci:test.os"), "number.wasm")),
+    ];
+    node.install(&shelf.prober("1.0.0", |_| {}, &files));
+    let line = "mischief:prober:test.os answer 3";
+    assert_eq!(typed(&node, line), "xxx\n");
+    let copy = |from: &str, to: &str| {
+        let file = |name: &str| format!("/{PROBER}/pkg/{name}");
+        let body = json!({ "path": file(from), "action": { "CopyFile": { "new_path": file(to) } } });
+        let done = node.run(A, json!([{ "Await": { "to": "vfs:distro:sys", "body": body } }]));
+        assert_eq!(done[0]["body"], "\"Ok\"", "{done:?}");
+    };
+    copy("mischief.wasm", "kept.wasm");
+    copy("other.wasm", "mischief.wasm");
+    let said = refused(&node, line);
+    assert!(said.contains("mischief.wasm in its drive was changed"), "{said}");
+    copy("kept.wasm", "mischief.wasm");
+    assert_eq!(typed(&node, line), "xxx\n", "it is what was installed again");
+    // Nor is another of its files a script because it says so now.
+    copy("other.wasm", "late.wasm");
+    let drive = node.home().vfs().join(format!("{PROBER}/pkg"));
+    let late = json!({ "root": false, "public": false, "request_networking": false });
+    std::fs::write(drive.join("scripts.json"), json!({ "late.wasm": late }).to_string()).unwrap();
+    assert!(refused(&node, "late:prober:test.os").contains("late.wasm in its drive was changed"));
+}
+
+#[test]
+fn files_that_are_too_long_to_be_those_of_a_script_are_not_read() {
+    let node = with_mischief();
+    let drive = node.home().vfs().join("mischief:test.os/pkg");
+    let lengthen = |name: &str, len: u64| {
+        std::fs::OpenOptions::new().write(true).open(drive.join(name)).unwrap().set_len(len).unwrap();
+    };
+    lengthen("mischief.wasm", (128 << 20) + 1);
+    let said = refused(&node, &format!("{MISCHIEF} caps"));
+    assert!(said.contains("mischief.wasm is not read: it has 134217729 bytes"), "{said}");
+    lengthen("scripts.json", (1 << 20) + 1);
+    let said = refused(&node, &format!("{MISCHIEF} caps"));
+    assert!(said.contains("scripts.json is not read: it has 1048577 bytes"), "{said}");
+    let list = node.ask(TERMINAL, &json!("List")).json()["List"].clone();
+    let scripts = list["scripts"].as_array().unwrap();
+    assert!(!scripts.contains(&json!(MISCHIEF)) && scripts.contains(&json!("m:terminal:sys")), "{list}");
 }
 
 #[test]

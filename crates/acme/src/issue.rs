@@ -73,11 +73,19 @@ impl IssueError {
     /// Whether going on with the same order could still work: nobody said that it does not.
     fn leaves_the_order(&self) -> bool {
         match self {
-            Self::Authority { error, .. } => !matches!(error, Error::Api(_)),
+            Self::Authority { error, .. } => !is_final(error),
             Self::Port { .. } | Self::Disk(_) => true,
             Self::Refused { .. } | Self::Key { .. } | Self::Unusable(_) | Self::TooOld(_) => false,
         }
     }
+}
+
+/// Whether the authority would say the same again: not if it is busy, or did not like a nonce.
+fn is_final(error: &Error) -> bool {
+    let Error::Api(problem) = error else { return false };
+    let kind = problem.r#type.as_deref().unwrap_or_default();
+    let passes = ["badNonce", "rateLimited", "serverInternal"].iter().any(|passing| kind.ends_with(passing));
+    !passes && problem.status.is_none_or(|status| (400..500).contains(&status) && status != 429)
 }
 
 /// An error of the authority in its own words, without those of the library.
@@ -137,12 +145,17 @@ impl Issuer {
 
     /// The account of our key, made there if there is none.
     async fn account(&self) -> Result<Account, IssueError> {
-        let bad_key = |error: &dyn std::fmt::Display| IssueError::Key { which: "account's", error: error.to_string() };
         let pem = self.kept.account_key().await?;
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|error| bad_key(&error))?;
-        let key = Key::from_pkcs8_der(der.clone_key()).map_err(|error| bad_key(&error))?;
+        let (key, der) = match account_key(&pem) {
+            Ok(read) => read,
+            Err(error) => {
+                // Certificates end, so one account more is better than none.
+                tracing::warn!("{error}; it is kept as {}, and another one is made", kept::ACCOUNT_ASIDE);
+                account_key(&self.kept.another_account_key(pem).await?)?
+            }
+        };
         let builder = Account::builder_with_http(Box::new(self.transport.clone()));
-        let made = builder.create_from_key((key, PrivateKeyDer::Pkcs8(der)), self.settings.directory.clone()).await;
+        let made = builder.create_from_key((key, der), self.settings.directory.clone()).await;
         let (account, _) = made.map_err(tried("opening an account"))?;
         if !self.settings.contact.is_empty() {
             let contact: Vec<_> = self.settings.contact.iter().map(String::as_str).collect();
@@ -163,7 +176,7 @@ impl Issuer {
                     }
                 }
                 // The authority does not know it.
-                Err(Error::Api(_)) => {}
+                Err(error) if is_final(&error) => {}
                 Err(error) => return Err(tried("looking at the order under way")(error)),
             }
         }
@@ -195,6 +208,14 @@ impl Issuer {
         }
         order.poll_certificate(&LOOKS).await.map_err(tried("waiting for the certificate"))
     }
+}
+
+/// Reads the key of an account.
+fn account_key(pem: &str) -> Result<(Key, PrivateKeyDer<'static>), IssueError> {
+    let bad = |error: &dyn std::fmt::Display| IssueError::Key { which: "account's", error: error.to_string() };
+    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|error| bad(&error))?;
+    let key = Key::from_pkcs8_der(der.clone_key()).map_err(|error| bad(&error))?;
+    Ok((key, PrivateKeyDer::Pkcs8(der)))
 }
 
 /// Shows for each name that it is ours.
@@ -238,4 +259,23 @@ fn signing_request(record: &kept::Order) -> Result<Vec<u8>, rcgen::Error> {
     let mut params = CertificateParams::new(record.names.clone())?;
     params.distinguished_name = DistinguishedName::new();
     Ok(params.serialize_request(&key)?.der().to_vec())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_that_is_busy_has_not_refused() {
+        let said = |kind: &str, status: u16| {
+            let kind = format!("urn:ietf:params:acme:error:{kind}");
+            let problem = serde_json::json!({ "type": kind, "detail": "because", "status": status });
+            is_final(&Error::Api(serde_json::from_value(problem).unwrap()))
+        };
+        assert!(said("malformed", 404) && said("unauthorized", 403) && said("orderNotReady", 403));
+        assert!(!said("badNonce", 400) && !said("rateLimited", 429) && !said("serverInternal", 500));
+        assert!(!said("other", 503) && !said("other", 429));
+        assert!(!is_final(&Error::Str("no connection")));
+    }
 }

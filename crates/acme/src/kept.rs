@@ -1,8 +1,8 @@
 //! What is on disk: the key of the account, the certificate with its key, and the order that is under way. All of it is
 //! secret, and each is replaced as a whole.
 
-use std::io;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use rcgen::KeyPair;
 use serde::de::DeserializeOwned;
@@ -14,6 +14,8 @@ use crate::settings::Names;
 const FORMAT: u32 = 1;
 
 const ACCOUNT: &str = "account.pem";
+/// A key of an account that could not be read.
+pub(crate) const ACCOUNT_ASIDE: &str = "account.pem.bad";
 const CERTIFICATE: &str = "certificate.json";
 const ORDER: &str = "order.json";
 
@@ -28,7 +30,7 @@ pub trait Keep: Send + Sync {
 }
 
 /// A certificate that the authority gave.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issued {
     format: u32,
     /// Who gave it.
@@ -39,6 +41,13 @@ pub struct Issued {
     pub certificate: String,
     /// Its private key, in PEM: a secret.
     pub key: String,
+}
+
+/// Without its key: what is written down is read by others.
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issued").field("directory", &self.directory).field("names", &self.names).finish_non_exhaustive()
+    }
 }
 
 impl Issued {
@@ -53,7 +62,7 @@ impl Issued {
 }
 
 /// An order that is under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Order {
     format: u32,
     pub(crate) directory: String,
@@ -62,6 +71,13 @@ pub(crate) struct Order {
     pub(crate) url: String,
     /// The private key of the certificate to be, in PEM.
     pub(crate) key: String,
+}
+
+/// Without its key.
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Order").field("url", &self.url).field("names", &self.names).finish_non_exhaustive()
+    }
 }
 
 impl Order {
@@ -115,9 +131,20 @@ impl Kept {
     /// The key of the account, made now if there is none: it is on disk before the authority hears of it, so that a kill
     /// leaves no account behind that nobody has the key of.
     pub(crate) async fn account_key(&self) -> io::Result<String> {
-        if let Some(bytes) = self.blocking(|keep| keep.load(ACCOUNT)).await? {
-            return String::from_utf8(bytes).map_err(io::Error::other);
+        match self.blocking(|keep| keep.load(ACCOUNT)).await? {
+            // What is no text is no key either.
+            Some(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            None => self.new_account_key().await,
         }
+    }
+
+    /// Another one in place of `bad`, which is put aside.
+    pub(crate) async fn another_account_key(&self, bad: String) -> io::Result<String> {
+        self.blocking(move |keep| keep.save(ACCOUNT_ASIDE, bad.as_bytes())).await?;
+        self.new_account_key().await
+    }
+
+    async fn new_account_key(&self) -> io::Result<String> {
         let key = KeyPair::generate().map_err(io::Error::other)?.serialize_pem();
         let bytes = key.clone();
         self.blocking(move |keep| keep.save(ACCOUNT, bytes.as_bytes())).await?;

@@ -70,7 +70,7 @@ impl Opened {
             *folder = std::path::absolute(&*folder).map_err(|error| CliError::file("find", folder, &error))?;
         }
         let limits = settings.limits.clone();
-        let registry = client::open(&location, &access(settings)?).map_err(failed)?;
+        let registry = client::open(&location, &access(settings, &location)?).map_err(failed)?;
         Ok(Self { location: location.to_string(), registry, limits })
     }
 
@@ -90,7 +90,9 @@ impl Opened {
     }
 }
 
-fn access(settings: Settings) -> CliResult<Access> {
+/// Of the passwords, only the one that this registry wants is read: others may be missing.
+fn access(mut settings: Settings, location: &Location) -> CliResult<Access> {
+    let wanted = location.hosts().into_iter().find_map(|host| settings.credentials.remove_entry(&host));
     let read = |(host, of): (String, CredentialsOf)| {
         let password = fs::read_to_string(&of.password_file)
             .map_err(|error| CliError::file("read the password for a registry from", &of.password_file, &error))?;
@@ -100,7 +102,7 @@ fn access(settings: Settings) -> CliResult<Access> {
         limits: settings.limits,
         plain_http: settings.plain_http,
         ca_files: settings.ca_files,
-        credentials: settings.credentials.into_iter().map(read).collect::<CliResult<_>>()?,
+        credentials: wanted.into_iter().map(read).collect::<CliResult<_>>()?,
     })
 }
 
@@ -181,6 +183,30 @@ mod tests {
         for key in ["default", "plain_http", "ca_files", "credentials"] {
             assert!(docs.contains(&format!("| `{key}")), "{key}");
         }
+    }
+
+    #[test]
+    fn only_the_password_of_the_registry_that_is_asked_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let there = dir.path().join("token");
+        fs::write(&there, "secret\n").unwrap();
+        let text = format!(
+            "[credentials.'there.example:5000']\nuser = 'a'\npassword_file = {there:?}\n\
+             [credentials.'there.example']\nuser = 'b'\npassword_file = '/no/such/file'\n"
+        );
+        let of = |location: &str| {
+            let settings = parse(Path::new("registries.toml"), &text).unwrap();
+            access(settings, &location.parse().unwrap()).map(|access| access.credentials)
+        };
+        for none in ["/srv/packages", "https://other.example/", "oci://other.example:5000"] {
+            assert!(of(none).unwrap().is_empty(), "{none}");
+        }
+        for exact in ["oci://there.example:5000/a", "https://there.example:5000"] {
+            let (host, credentials) = of(exact).unwrap().pop_first().unwrap();
+            assert_eq!((host.as_str(), credentials.user.as_str()), ("there.example:5000", "a"));
+            assert_eq!(credentials.password, "secret");
+        }
+        assert!(of("oci://there.example").is_err());
     }
 
     #[test]

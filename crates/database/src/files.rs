@@ -70,6 +70,9 @@ impl Files {
         for entry in entries.flatten() {
             if entry.file_name().to_string_lossy().starts_with(REMOVED) {
                 drop(fs::remove_dir_all(entry.path()));
+            } else {
+                // Succeeds for an empty folder only: of a package whose last database was removed, and not the folder.
+                drop(fs::remove_dir(entry.path()));
             }
         }
         Ok(Self { root, kind, removed: AtomicU64::new(0) })

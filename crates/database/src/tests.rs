@@ -137,6 +137,20 @@ async fn a_removed_database_is_gone_and_can_be_made_anew() {
     assert_eq!(std::fs::read_dir(folder.path().join("numbers")).unwrap().count(), 1, "nothing is left beside it");
 }
 
+/// Seen once, after a kill in the middle of a purge.
+#[tokio::test]
+async fn an_empty_folder_that_a_kill_left_is_gone_after_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let databases = open(folder.path(), DatabaseLimits::default());
+    drop(databases.lease(&id("kept"), CREATE).await.unwrap());
+    databases.close().await;
+    let (left, kept) = (folder.path().join("numbers/gone:u"), folder.path().join("numbers/p:u"));
+    std::fs::create_dir(&left).unwrap();
+    let databases = open(folder.path(), DatabaseLimits::default());
+    assert!(!left.exists() && kept.exists());
+    assert!(databases.lease(&id("kept"), Missing::Fail).await.is_ok());
+}
+
 #[tokio::test]
 async fn durability_is_remembered() {
     let folder = tempfile::tempdir().unwrap();

@@ -52,12 +52,12 @@ pub async fn install_all(kernel: &Kernel, vfs: &Arc<Vfs>, folder: &Path) -> Resu
             Err(reason) => return Err(BundledError::Package { package, reason }),
         }
     }
-    if installed > 0 {
-        // They message each other, and one that was replaced lost what others gave it, and they what it gave them.
-        for (package, processes) in in_place {
-            let given = empower(kernel, &processes).await;
-            given.map_err(|reason| BundledError::Package { package, reason })?;
-        }
+    // They message each other, and one that was replaced lost what others gave it, and they what it gave them. Also where
+    // nothing was replaced: the boot that did so may have been cut off before this. What they hold already is not written
+    // to the store again.
+    for (package, processes) in in_place {
+        let given = empower(kernel, &processes).await;
+        given.map_err(|reason| BundledError::Package { package, reason })?;
     }
     Ok(installed)
 }

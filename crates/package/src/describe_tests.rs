@@ -106,6 +106,13 @@ fn messaging_is_told_the_same_however_it_is_written() {
 }
 
 #[test]
+fn whoever_may_message_the_downloads_of_the_app_store_is_told_of_as_one_who_may_message_the_app_store() {
+    let lines = told("\"None\"", r#"["downloads:app-store:sys"]"#, "[]");
+    let line = "Danger chat: may remove kept packages and fill the store of this node (downloads:app-store:sys)";
+    assert!(lines.contains(&line.to_owned()), "{lines:?}");
+}
+
+#[test]
 fn a_manifest_cannot_steer_the_terminal_it_is_shown_on() {
     let request = r#"[{"process":"a:b:c","params":"\u202e\u001b[2Jxxx"}]"#.replace("xxx", &"x".repeat(1000));
     for line in told("\"None\"", &request, "[]") {

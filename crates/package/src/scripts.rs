@@ -15,6 +15,10 @@ use crate::name;
 pub const FILE_NAME: &str = "scripts.json";
 /// Most scripts in one package.
 const SCRIPTS_MAX: usize = 1024;
+/// Most that is remarked on in one file.
+const REMARKS_MAX: usize = 100;
+/// Most characters of a name in a remark.
+const SHOWN_MAX: usize = 100;
 /// What an entry can have.
 const FIELDS: [&str; 6] =
     ["root", "public", "request_networking", "request_capabilities", "grant_capabilities", "wit_version"];
@@ -69,37 +73,29 @@ impl Scripts {
     }
 
     /// What is strange about a file that [`Self::parse`] takes: packages that others have made may have it, and an author
-    /// has not meant it. With lines, for the author.
+    /// has not meant it. With lines, for the author; after 100 of them, the last says how many more there are.
     pub fn remarks(bytes: &[u8]) -> Vec<String> {
         let Ok(Value::Object(map)) = parse_file(FILE_NAME, bytes) else { return Vec::new() };
-        let mut remarks = Vec::new();
+        let mut remarks = Remarks { file: bytes, texts: Vec::new(), left_out: 0 };
         for (file, value) in &map {
-            let shown = file.escape_debug();
-            let line = |field: &str| line_of(bytes, &[Step::Field(file), Step::Field(field)]);
             if !is_runnable(file) {
-                remarks.push(format!(
-                    "{FILE_NAME}, line {}: {shown} cannot be run: the terminal runs `<name>.wasm`, where a name has only a-z, 0-9 and `-`",
-                    line("")
-                ));
+                remarks.add(file, "", || {
+                    "cannot be run: the terminal runs `<name>.wasm`, where a name has only a-z, 0-9 and `-`".to_owned()
+                });
             }
             for name in fields(file, value).iter().flat_map(Fields::names).filter(|name| !FIELDS.contains(name)) {
-                let shown_name = name.escape_debug();
-                remarks.push(format!(
-                    "{FILE_NAME}, line {}: {shown} has the field `{shown_name}`, which means nothing",
-                    line(name)
-                ));
+                remarks.add(file, name, || format!("has the field `{}`, which means nothing", shown(name)));
             }
             let version = value.get("wit_version").and_then(Value::as_u64);
             if let Some(version) =
                 version.filter(|version| WIT_VERSIONS.iter().all(|known| u64::from(*known) != *version))
             {
-                remarks.push(format!(
-                    "{FILE_NAME}, line {}: {shown} is for version {version} of the guest interface, which there is not",
-                    line("wit_version")
-                ));
+                remarks.add(file, "wit_version", || {
+                    format!("is for version {version} of the guest interface, which there is not")
+                });
             }
         }
-        remarks
+        remarks.finish()
     }
 
     /// A script by the name of its component.
@@ -111,6 +107,39 @@ impl Scripts {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Script)> {
         self.scripts.iter().map(|(wasm, script)| (wasm.as_str(), script))
     }
+}
+
+/// What is remarked on in a file. Finding the line of each reads the file from its start: there are only so many.
+struct Remarks<'a> {
+    file: &'a [u8],
+    texts: Vec<String>,
+    left_out: usize,
+}
+
+impl Remarks<'_> {
+    /// About a field of a script, or, where it has no such field, about the script.
+    fn add(&mut self, script: &str, field: &str, what: impl FnOnce() -> String) {
+        if self.texts.len() >= REMARKS_MAX {
+            self.left_out = self.left_out.saturating_add(1);
+            return;
+        }
+        let line = line_of(self.file, &[Step::Field(script), Step::Field(field)]);
+        self.texts.push(format!("{FILE_NAME}, line {line}: {} {}", shown(script), what()));
+    }
+
+    fn finish(mut self) -> Vec<String> {
+        if self.left_out > 0 {
+            self.texts.push(format!("{FILE_NAME}: {} more remarks are left out", self.left_out));
+        }
+        self.texts
+    }
+}
+
+/// A name for people, cut where it is too long.
+fn shown(name: &str) -> String {
+    let mut chars = name.chars();
+    let start: String = chars.by_ref().take(SHOWN_MAX).flat_map(char::escape_debug).collect();
+    if chars.next().is_some() { format!("{start}...") } else { start }
 }
 
 fn fields<'a>(file: &str, value: &'a Value) -> Result<Fields<'a>, ManifestError> {
@@ -177,5 +206,20 @@ mod tests {
         ];
         assert_eq!(remarks.len(), expected.len(), "{remarks:?}");
         assert!(remarks.iter().zip(expected).all(|(remark, start)| remark.starts_with(start)), "{remarks:?}");
+    }
+    #[test]
+    fn remarks_are_bounded() {
+        let unknown: Vec<_> = (0..250).map(|number| format!("\"x{number}\":0")).collect();
+        let long = "x".repeat(10_000);
+        let of = |name: &str, count: usize| {
+            let fields: Vec<_> = unknown.iter().take(count).map(String::as_str).collect();
+            Scripts::remarks(format!("{{\"{name}.wasm\":{{{}}}}}", fields.join(",")).as_bytes())
+        };
+        let remarks = of("a", 250);
+        assert_eq!(remarks.len(), REMARKS_MAX + 1);
+        assert_eq!(remarks.last().unwrap(), "scripts.json: 150 more remarks are left out");
+        assert!(of(&long, 250).iter().all(|remark| remark.len() < 300));
+        let few = of("a", REMARKS_MAX);
+        assert!(few.len() == REMARKS_MAX && few.iter().all(|remark| remark.contains("means nothing")), "{few:?}");
     }
 }

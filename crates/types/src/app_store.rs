@@ -4,6 +4,8 @@
 //! [`AppStoreRequest::Packages`] and the requests after it are Wharf's own. Those from [`AppStoreRequest::Rollback`] on
 //! are for the node's owner only.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ask::Ask;
@@ -38,6 +40,8 @@ pub enum AppStoreRequest {
     Packages,
     /// What an installed package asked for, and got.
     Granted(PackageId),
+    /// The same, and what the scripts of the package are: for whoever runs them.
+    GrantedScripts(PackageId),
     /// The publishers whose key is known.
     Trusted,
     /// Put the version from before in place of the present one.
@@ -79,6 +83,8 @@ pub enum AppStoreResponse {
     PackagesResponse(Vec<InstalledPackage>),
     /// Answer to `Granted`; empty also where nothing is installed, with the reason in the metadata.
     GrantedResponse(Vec<Ask>),
+    /// Answer to `GrantedScripts`; empty also where nothing is installed, with the reason in the metadata.
+    GrantedScriptsResponse(GrantedScripts),
     /// Answer to `Trusted`, by name.
     TrustedResponse(Vec<TrustedPublisher>),
     /// Answer to `Rollback`.
@@ -89,6 +95,18 @@ pub enum AppStoreResponse {
     TrustResponse(Outcome),
     /// The request was not understood. Wharf's own: the reference stays silent.
     Err(String),
+}
+
+/// What the scripts of an installed package are, and what it was granted: all of it as in the zip that was installed, which
+/// the package cannot change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantedScripts {
+    /// Everything that the package asked for, as in `GrantedResponse`.
+    #[serde(default)]
+    pub asks: Vec<Ask>,
+    /// Each script by its file: SHA-256 of its component, hex, lower case.
+    #[serde(default)]
+    pub components: BTreeMap<String, String>,
 }
 
 /// How `NewPackage` ended.

@@ -2,7 +2,7 @@
 
 use wharf_process_lib::{LazyLoadBlob, Message, NodeName, Response, println};
 use wharf_types::ProcessId;
-use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, NewPackageResponse, Outcome};
+use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, GrantedScripts, NewPackageResponse, Outcome};
 
 use crate::error::StoreError;
 use crate::record::Record;
@@ -86,6 +86,13 @@ fn perform(node: &NodeName, record: &mut Record, request: AppStoreRequest, messa
                 Answer { body: AppStoreResponse::GrantedResponse(Vec::new()), failure: Some(error), blob: None }
             }
         },
+        AppStoreRequest::GrantedScripts(package_id) => {
+            let (scripts, failure) = match granted::granted_scripts(record, &package_id) {
+                Ok(scripts) => (scripts, None),
+                Err(error) => (GrantedScripts::default(), Some(error)),
+            };
+            Answer { body: AppStoreResponse::GrantedScriptsResponse(scripts), failure, blob: None }
+        }
         AppStoreRequest::Trusted => AppStoreResponse::TrustedResponse(record.trusted().to_vec()).into(),
         AppStoreRequest::Rollback(package_id) => {
             let done = for_owner(message, "to roll back").and_then(|()| install::roll_back(node, record, &package_id));

@@ -15,6 +15,9 @@ use crate::front::refused;
 use crate::paths::{DOWNLOADS_DRIVE, Target, ZipHash};
 use crate::record::Record;
 
+/// Most packages that are not installed and have zips kept: what comes here is not the owner's word.
+const NOT_INSTALLED_MAX: usize = 256;
+
 /// A request. Those that workers of a transfer send to each other are known, and refused.
 #[derive(Debug, Deserialize)]
 enum DownloadsRequest {
@@ -191,12 +194,29 @@ fn add(record: &Record, package: &PackageId, hash: &str, blob: Option<LazyLoadBl
     let Some(blob) = blob else {
         return Err(Refusal(DownloadsError::BlobNotFound, format!("no zip of {package} came")));
     };
+    check_room(record, package)?;
     let actual = ZipHash::of(&blob.bytes);
     if actual != desired {
         let (wanted, actual) = (desired.as_str().to_owned(), actual.as_str().to_owned());
         return Err(StoreError::HashMismatch { package: package.clone(), wanted, actual }.into());
     }
     Ok(downloads::add(record, package, blob.bytes)?)
+}
+
+/// Whether the zips of one more package may be kept. A package whose zips were all removed counts until it is purged: its
+/// folder is still there.
+fn check_room(record: &Record, package: &PackageId) -> Result<(), Refusal> {
+    if has_room(&kept_packages()?, package, |kept| record.find(kept).is_some()) {
+        return Ok(());
+    }
+    Err(StoreError::TooManyKept(NOT_INSTALLED_MAX).into())
+}
+
+fn has_room(kept: &[PackageId], package: &PackageId, is_installed: impl Fn(&PackageId) -> bool) -> bool {
+    if is_installed(package) || kept.contains(package) {
+        return true;
+    }
+    kept.iter().filter(|kept| !is_installed(kept)).count() < NOT_INSTALLED_MAX
 }
 
 /// The files of a package that are kept.
@@ -209,6 +229,12 @@ fn kept(target: &Target) -> Result<Vec<DirEntry>, Refusal> {
 }
 
 fn packages(record: &Record) -> Result<Vec<Kept>, Refusal> {
+    let dir = |package: PackageId| Kept::Dir { name: package.to_string(), mirroring: record.is_mirrored(&package) };
+    Ok(kept_packages()?.into_iter().map(dir).collect())
+}
+
+/// The packages that have a folder of zips, by name.
+fn kept_packages() -> Result<Vec<PackageId>, Refusal> {
     let root = format!("/app-store:sys/{DOWNLOADS_DRIVE}");
     if !vfs::exists(&root)? {
         return Ok(Vec::new());
@@ -216,8 +242,7 @@ fn packages(record: &Record) -> Result<Vec<Kept>, Refusal> {
     let mut names: Vec<PackageId> =
         vfs::read_dir(&root)?.iter().filter_map(|entry| file_name(entry).parse().ok()).collect();
     names.sort();
-    let dir = |package: PackageId| Kept::Dir { name: package.to_string(), mirroring: record.is_mirrored(&package) };
-    Ok(names.into_iter().map(dir).collect())
+    Ok(names)
 }
 
 fn zips(package: &PackageId) -> Result<Vec<Kept>, Refusal> {
@@ -261,9 +286,21 @@ fn file_name(entry: &DirEntry) -> &str {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap fails the test")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_so_many_packages_that_are_not_installed_have_zips_kept() {
+        let id = |n: usize| PackageId { package_name: format!("p{n}"), publisher_node: "alice.os".to_owned() };
+        let kept: Vec<_> = (0..NOT_INSTALLED_MAX).map(id).collect();
+        let (known, new) = (id(0), id(NOT_INSTALLED_MAX));
+        assert!(!has_room(&kept, &new, |_| false));
+        assert!(has_room(&kept, &known, |_| false), "another zip of one that has some");
+        assert!(has_room(&kept, &new, |package| *package == new), "what is installed is not held up");
+        assert!(has_room(&kept, &new, |package| *package == known), "what is installed does not count");
+        assert!(has_room(&kept[1..], &new, |_| false));
+    }
 
     #[test]
     fn bodies_are_those_of_the_reference() {

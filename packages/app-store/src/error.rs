@@ -120,6 +120,12 @@ pub(crate) enum StoreError {
     /// The list of packages is full.
     #[error("{0} packages are installed already, and no more are accepted")]
     TooMany(usize),
+    /// Too many packages have zips here and are not installed.
+    #[error(
+        "the zips of {0} packages that are not installed are kept already, and of no more; make room with \
+         `wharf uninstall <package> --purge`"
+    )]
+    TooManyKept(usize),
     /// Its processes start faster than they are ended.
     #[error("the processes of {0} cannot be ended: new ones keep starting")]
     StillRunning(PackageId),

@@ -90,7 +90,7 @@ pub(crate) fn recover(node: &NodeName, record: &mut Record) -> Result<(), StoreE
         Work::Uninstall => remove(&target)?,
         Work::Purge => purge::remove_all(&target)?,
     }
-    record.forget(package)?;
+    record.forget(package, unfinished.work)?;
     println!("the removal of {package} was cut off; it is done now");
     Ok(())
 }
@@ -184,7 +184,7 @@ fn undo(
     remove(target)?;
     let Some(hash) = previous else {
         let undone = if record.find(target.package()).is_some() { Undone::Lost } else { Undone::Removed };
-        record.forget(target.package())?;
+        record.forget(target.package(), Work::Install)?;
         return Ok(undone);
     };
     replace_and_run(&Prepared::new(node, target.clone(), hash, None)?)?;

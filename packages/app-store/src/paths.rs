@@ -68,8 +68,7 @@ pub(crate) struct ZipHash(String);
 impl ZipHash {
     /// Of these bytes.
     pub(crate) fn of(zip: &[u8]) -> Self {
-        use sha2::{Digest, Sha256};
-        Self(Sha256::digest(zip).iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(sha256_hex(zip))
     }
 
     /// Reads one that was sent. Capital digits are accepted.
@@ -84,6 +83,12 @@ impl ZipHash {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// SHA-256 in 64 lower-case hex digits.
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

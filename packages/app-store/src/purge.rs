@@ -15,8 +15,7 @@ use crate::uninstall;
 /// Whom to trust is not the package's: the publisher's key stays.
 pub(crate) fn purge(record: &mut Record, package: &PackageId) -> Result<(), StoreError> {
     let target = Target::new(package)?;
-    record.remove_with(package, Work::Purge, || remove_all(&target))?;
-    record.stop_mirroring(package)
+    record.remove_with(package, Work::Purge, || remove_all(&target))
 }
 
 /// Ends the processes of a package, revokes what they had and gave, and removes everything that it kept: drives, databases,

@@ -254,16 +254,24 @@ impl Record {
             })?;
             return Err(error);
         }
-        self.forget(package_id)
+        self.forget(package_id, work)
     }
 
-    /// A package is gone.
-    pub(crate) fn forget(&mut self, package: &PackageId) -> Result<(), StoreError> {
+    /// A package is gone: by an install that was taken back, or by a removal.
+    pub(crate) fn forget(&mut self, package: &PackageId, work: Work) -> Result<(), StoreError> {
         self.change(|record| {
-            record.installed.retain(|installed| installed.package_id != *package);
-            record.unfinished = record.unfinished.take().filter(|unfinished| unfinished.package_id != *package);
+            record.drop_package(package, work);
             Ok(())
         })
+    }
+
+    fn drop_package(&mut self, package: &PackageId, work: Work) {
+        self.installed.retain(|installed| installed.package_id != *package);
+        self.unfinished = self.unfinished.take().filter(|unfinished| unfinished.package_id != *package);
+        if work == Work::Purge {
+            // No zip of it is left that others could fetch.
+            self.mirrored.retain(|mirrored| mirrored != package);
+        }
     }
 
     /// Every change of the record is made here: saved, or not made at all.
@@ -353,6 +361,24 @@ mod tests {
         assert_eq!(record.zips_of(package).collect::<Vec<_>>(), ["ab".repeat(32).as_str(), "before", "back"]);
         record.unfinished = unfinished(&other);
         assert_eq!(record.zips_of(package).collect::<Vec<_>>(), ["ab".repeat(32).as_str(), "before"]);
+    }
+
+    #[test]
+    fn only_a_purge_forgets_that_others_may_fetch_a_package_and_does_so_with_the_rest() {
+        let package = chat().package_id;
+        let unfinished = Unfinished { package_id: package.clone(), previous_hash: None, work: Work::Purge };
+        let record = Record {
+            installed: vec![chat()],
+            unfinished: Some(unfinished),
+            mirrored: vec![package.clone()],
+            ..Record::default()
+        };
+        for (work, is_mirrored) in [(Work::Install, true), (Work::Uninstall, true), (Work::Purge, false)] {
+            let mut record = record.clone();
+            record.drop_package(&package, work);
+            assert_eq!(record.is_mirrored(&package), is_mirrored, "{work:?}");
+            assert_eq!((record.find(&package), record.unfinished()), (None, None));
+        }
     }
 
     #[test]

@@ -84,13 +84,13 @@ extern "C" fn ftruncate(file: c_int, bytes: off64_t) -> c_int {
     ftruncate64(file, bytes)
 }
 
-/// Nothing has to be synced in fact where a loss of power is only played.
+/// Nothing is synced in fact: a loss of power is only played.
 fn sync(file: c_int, call: libc::c_long) -> c_int {
     // SAFETY: takes numbers only.
     let sync = || returned(unsafe { libc::syscall(call, file) });
     let Some((disk, path)) = Disk::armed().and_then(|disk| Some((disk, disk.path_of(file)?))) else { return sync() };
     match disk.turn().sync(&path) {
-        Verdict::Done => sync(),
+        Verdict::Done => 0,
         Verdict::Fails(errno) => failed(errno),
     }
 }
@@ -110,7 +110,7 @@ extern "C" fn fdatasync(file: c_int) -> c_int {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
     // SAFETY: the arguments are the caller's.
-    let unlink = || returned(unsafe { libc::syscall(libc::SYS_unlink, path) });
+    let unlink = || returned(unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, path, 0) });
     let Some(disk) = Disk::armed() else { return unlink() };
     // SAFETY: the caller says that it ends.
     let named = Path::new(std::ffi::OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes()));

@@ -10,6 +10,7 @@
 //! | `disk` | which operation fails, or loses the power |
 //! | `unsynced` | what was not synced, and what of it a loss of power leaves |
 //! | `calls` | the functions themselves |
+#![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "functions of the C library are replaced")]
 
 mod calls;

@@ -9,6 +9,7 @@ mod printed;
 pub(crate) mod prompt;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::mem;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,10 +28,13 @@ use crate::text;
 
 use self::printed::Printed;
 
-/// Longest that the terminal may take to answer: that it ends a script which takes longer is its own bound.
+/// Longest that the terminal may take to answer, which is what the RPC waits at most. It ends a script after 500 s, sees the end
+/// up to 70 s later where the kernel is slow to tell, and then says that the script was out of time.
 const RUN_S: u64 = 600;
 /// How long the terminal may take to end a script.
 const STOPPED: Duration = Duration::from_secs(10);
+/// How long after it was last told to end a script the terminal is told again.
+const STOP_AGAIN: Duration = Duration::from_millis(250);
 /// How often it is looked whether something was printed.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long the last lines in the log are waited for, when the script has ended already. Where the log does not say that it
@@ -43,8 +47,10 @@ pub(crate) struct Session<'a> {
     terminal: ProcessId,
     printed: Printed,
     interrupts: Interrupts,
-    /// Whether the log says when a process has ended. It is taken to, until it does not.
+    /// Whether the log says when a process has ended. It is taken to, until it does not, and again once it does.
     log_tells_ends: bool,
+    /// Whether it was said of this run that it could not be ended: once is enough.
+    may_still_run: bool,
 }
 
 /// A run, for programs.
@@ -59,7 +65,14 @@ impl<'a> Session<'a> {
     /// Begins with what the log says from now on. `interrupts` end the script that runs.
     pub(crate) fn new(client: &'a Client, home: &Home, interrupts: Interrupts) -> CliResult<Self> {
         let terminal = ProcessId::new("terminal", "terminal", "sys").map_err(CliError::bad_input)?;
-        Ok(Self { client, terminal, printed: Printed::from_here(home)?, interrupts, log_tells_ends: true })
+        Ok(Self {
+            client,
+            terminal,
+            printed: Printed::from_here(home)?,
+            interrupts,
+            log_tells_ends: true,
+            may_still_run: false,
+        })
     }
 
     /// An error when it is time to end.
@@ -69,6 +82,7 @@ impl<'a> Session<'a> {
 
     /// Runs a line, and shows what comes of it.
     pub(crate) fn run(&mut self, line: &str, output: &mut Output) -> CliResult<()> {
+        self.may_still_run = false;
         let name = RandomState::new().build_hasher().finish().to_string();
         let request = TerminalRequest::Run { line: line.to_owned(), name: Some(name.clone()) };
         let (client, terminal) = (self.client.clone(), self.terminal.clone());
@@ -94,6 +108,8 @@ impl<'a> Session<'a> {
     }
 
     /// Shows what is printed until there is an answer.
+    ///
+    /// Once interrupted it tells the terminal again and again to end the script: what overtakes the line itself ends nothing.
     fn wait(
         &mut self,
         name: &str,
@@ -101,7 +117,8 @@ impl<'a> Session<'a> {
         lines: &mut Vec<String>,
         output: &mut Output,
     ) -> CliResult<Result<Answer<TerminalResponse>, RpcError>> {
-        let mut stopped: Option<Instant> = None;
+        // When the terminal was first and last told to end the script.
+        let mut stopped: Option<(Instant, Instant)> = None;
         loop {
             match answer.recv_timeout(LOOK) {
                 Ok(answer) => return Ok(answer),
@@ -110,34 +127,42 @@ impl<'a> Session<'a> {
             }
             self.printed.poll(name, |line| print(line, lines, output))?;
             output.flush()?;
-            match stopped {
-                None if self.interrupts.happened() => {
-                    self.stop(name);
-                    stopped = Some(Instant::now());
-                }
-                Some(at) if at.elapsed() >= STOPPED => {
+            let first = match stopped {
+                None if self.interrupts.happened() => None,
+                Some((first, _)) if first.elapsed() >= STOPPED => {
                     return Err(CliError::declined("interrupted; the terminal does not say that the script has ended"));
                 }
-                _ => {}
-            }
+                Some((first, last)) if last.elapsed() >= STOP_AGAIN => Some(first),
+                _ => continue,
+            };
+            self.stop(name);
+            let now = Instant::now();
+            stopped = Some((first.unwrap_or(now), now));
         }
     }
 
     /// Ends the script. It may have ended by itself, or not have begun: the answer to its line says what became of it.
-    fn stop(&self, name: &str) {
+    fn stop(&mut self, name: &str) {
         let request = TerminalRequest::Stop { name: name.to_owned() };
-        if let Err(error) = self.client.ask::<_, TerminalResponse>(&self.terminal, &request, None, QUICK_S) {
+        if let Err(error) = self.client.ask::<_, TerminalResponse>(&self.terminal, &request, None, QUICK_S)
+            && !mem::replace(&mut self.may_still_run, true)
+        {
             note(&format!("the script may still run: {error}"));
         }
     }
 
     fn show(&mut self, ran: &Ran, lines: &mut Vec<String>, output: &mut Output) -> CliResult<()> {
         let until = Instant::now() + LAST_LINES;
-        let name = ran.process.process();
-        while !self.printed.poll(name, |line| print(line, lines, output))? && self.log_tells_ends {
-            if Instant::now() >= until {
-                self.log_tells_ends = false;
+        let process = ran.process.to_string();
+        loop {
+            if self.printed.poll(&process, |line| print(line, lines, output))? {
+                self.log_tells_ends = true;
+                break;
             }
+            if !self.log_tells_ends {
+                break;
+            }
+            self.log_tells_ends = Instant::now() < until;
             thread::sleep(LOOK);
         }
         match output.format() {

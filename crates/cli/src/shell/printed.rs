@@ -18,7 +18,7 @@ const KILLED: &str = "killed";
 pub(super) struct Printed {
     follower: Follower,
     home: Home,
-    /// Name of the last process that was asked for and of which the log says that it has ended.
+    /// The last process that was asked for and of which the log says that it has ended.
     ended: Option<String>,
 }
 
@@ -42,26 +42,25 @@ impl Printed {
         Ok(Self { follower, home: home.clone(), ended: None })
     }
 
-    /// Hands what the process of this name has printed since the last call to `each`. Tells whether the log says that it
-    /// has ended: then nothing of it follows.
-    pub(super) fn poll(&mut self, name: &str, mut each: impl FnMut(String) -> CliResult<()>) -> CliResult<bool> {
-        let (mut found, mut has_ended) = (Vec::new(), self.ended.as_deref() == Some(name));
+    /// Hands what a process has printed since the last call to `each`. Tells whether the log says that it has ended: then
+    /// nothing of it follows.
+    ///
+    /// `process` is its id, or its name alone while no more is known of it: another package's may have the same.
+    pub(super) fn poll(&mut self, process: &str, mut each: impl FnMut(String) -> CliResult<()>) -> CliResult<bool> {
+        let mut found = Vec::new();
         let polled = self.follower.poll(|line| {
-            if let Some(Line { target, message, exit, .. }) = about(&line, name) {
+            if let Some(Line { process: id, target, message, exit }) = about(&line, process) {
                 if target == GUEST {
                     found.push(message);
-                } else {
-                    has_ended |= exit.is_some() || message == KILLED;
+                } else if exit.is_some() || message == KILLED {
+                    self.ended = Some(id.into_owned());
                 }
             }
             Ok::<(), io::Error>(())
         });
         polled.map_err(|error| cannot_read(&self.home, &error))?;
-        if has_ended {
-            self.ended = Some(name.to_owned());
-        }
         found.into_iter().try_for_each(&mut each)?;
-        Ok(has_ended)
+        Ok(self.ended.as_deref().is_some_and(|ended| is(ended, process)))
     }
 }
 
@@ -69,9 +68,14 @@ fn cannot_read(home: &Home, error: &io::Error) -> CliError {
     CliError::file("read the logs in", &home.log_dir(), error)
 }
 
-fn about<'a>(line: &'a [u8], name: &str) -> Option<Line<'a>> {
+fn about<'a>(line: &'a [u8], process: &str) -> Option<Line<'a>> {
     let line: Line<'_> = serde_json::from_slice(line).ok()?;
-    line.process.split_once(':').is_some_and(|(process, _)| process == name).then_some(line)
+    is(&line.process, process).then_some(line)
+}
+
+/// Whether this is the id of the process that is meant by its id or by its name, in which there is no `:`.
+fn is(id: &str, process: &str) -> bool {
+    id == process || id.split_once(':').is_some_and(|(name, _)| name == process)
 }
 
 #[cfg(test)]
@@ -110,7 +114,18 @@ mod tests {
         );
         assert!(printed.poll("7", &mut each).unwrap());
         assert!(printed.poll("7", &mut each).unwrap(), "it stays so");
+        assert!(printed.poll("7:a:b", &mut each).unwrap(), "by its id, too");
         assert!(!printed.poll("77", |_| Ok(())).unwrap());
+        assert!(!printed.poll("7:c:d", |_| Ok(())).unwrap());
         assert_eq!(lines, ["one\ntwo"]);
+        append("{\"process\":\"7:c:d\",\"target\":\"guest\",\"message\":\"of another package\"}\n");
+        append("{\"process\":\"7:a:b\",\"target\":\"guest\",\"message\":\"three\"}\n");
+        let mut of_one = Vec::new();
+        let each = |line| {
+            of_one.push(line);
+            Ok(())
+        };
+        printed.poll("7:a:b", each).unwrap();
+        assert_eq!(of_one, ["three"]);
     }
 }

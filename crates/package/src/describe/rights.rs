@@ -39,6 +39,9 @@ pub(super) fn message(context: &Context<'_>, to: &ProcessId) -> (Weight, String)
     if to.has_parts("main", "app-store", "sys") {
         return (Weight::Danger, format!("may install and remove packages on this node ({to})"));
     }
+    if to.has_parts("downloads", "app-store", "sys") {
+        return (Weight::Danger, format!("may remove kept packages and fill the store of this node ({to})"));
+    }
     if to.has_parts("terminal", "terminal", "sys") {
         return (Weight::Usual, format!("may send messages to {to}, which takes commands from the owner only"));
     }

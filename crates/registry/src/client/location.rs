@@ -44,7 +44,7 @@ impl FromStr for Location {
         let url = match scheme {
             "http" | "https" => Url::parse(text),
             // Read as a web address, which `oci` is but for the name.
-            "oci" => Url::parse(&format!("https://{rest}")),
+            "oci" => parse_oci(rest),
             _ => return Err(refused("it is neither a folder nor `http://`, `https://` or `oci://`")),
         };
         let mut url = url.map_err(|error| refused(&error.to_string()))?;
@@ -62,13 +62,27 @@ impl FromStr for Location {
         }
         let prefix = url.path().trim_matches('/').to_owned();
         url.set_path("/");
-        if is_loopback(&url) {
-            // Between two ports that both mean something this keeps the one that was written.
-            let port = url.port_or_known_default().filter(|_| url.port().is_some());
-            url.set_scheme("http").and_then(|()| url.set_port(port)).map_err(|()| refused("it has no host"))?;
-        }
         Ok(Self::Oci { base: url, prefix })
     }
+}
+
+impl Location {
+    /// The names under which the settings may have something about it: `host:port`, then `host`. None for a folder.
+    pub fn hosts(&self) -> Vec<String> {
+        match self {
+            Self::Folder(_) => Vec::new(),
+            Self::Web(base) | Self::Oci { base, .. } => {
+                vec![authority(base), base.host_str().unwrap_or_default().to_owned()]
+            }
+        }
+    }
+}
+
+/// With TLS, but on this machine. Which it is has to be known before the address is read: a port that is the usual one of its
+/// scheme is not kept.
+fn parse_oci(rest: &str) -> Result<Url, url::ParseError> {
+    let url = Url::parse(&format!("https://{rest}"))?;
+    if is_loopback(&url) { Url::parse(&format!("http://{rest}")) } else { Ok(url) }
 }
 
 /// Whether an address is of this machine by what it says, not by what some name server says.
@@ -114,6 +128,9 @@ mod tests {
             ("oci://ghcr.io/alice/", "oci://ghcr.io/alice", "https://ghcr.io/"),
             ("oci://127.0.0.1:5000", "oci://127.0.0.1:5000/", "http://127.0.0.1:5000/"),
             ("oci://localhost:80/a/b", "oci://localhost:80/a/b", "http://localhost/"),
+            ("oci://localhost:443/a", "oci://localhost:443/a", "http://localhost:443/"),
+            ("oci://localhost", "oci://localhost/", "http://localhost/"),
+            ("oci://ghcr.io:80", "oci://ghcr.io:80/", "https://ghcr.io:80/"),
         ] {
             let location: Location = text.parse().unwrap();
             match &location {

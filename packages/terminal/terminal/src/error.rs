@@ -47,6 +47,24 @@ pub(crate) enum TerminalError {
         /// One thing too many.
         ask: Box<Ask>,
     },
+    /// It is not the component that was installed.
+    #[error("{script} is not run: since {package} was installed, {wasm} in its drive was changed", package = .script.package_id())]
+    Changed {
+        /// Which script.
+        script: ProcessId,
+        /// The file of its component.
+        wasm: String,
+    },
+    /// A file that is not read.
+    #[error("{path} is not read: it has {len} bytes, and the most that it may have is {bytes_max}")]
+    TooLong {
+        /// Which.
+        path: String,
+        /// Bytes.
+        len: u64,
+        /// Most that are read.
+        bytes_max: u64,
+    },
     /// The app store does not say what was granted.
     #[error("what {package} was granted is not known: {reason}")]
     GrantsUnknown {

@@ -12,7 +12,8 @@ const APP_STORE_S: u64 = 10;
 /// Most scripts that are listed.
 const SCRIPTS_MAX: usize = 4096;
 
-/// Everything that can be typed. A package whose scripts cannot be read has none.
+/// Everything that can be typed. A package whose scripts cannot be read, or whose `scripts.json` is too long, has
+/// none.
 pub(crate) fn list(terminal: &Terminal) -> Result<TerminalList, TerminalError> {
     let mut scripts = Vec::new();
     for package in packages(&terminal.our.process().package_id())? {

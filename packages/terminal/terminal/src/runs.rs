@@ -1,7 +1,7 @@
 //! Scripts that run: one process each, from its creation to its end.
 //!
 //! ```text
-//! begin      name the run in what is saved; create and empower the process, send it its arguments, start it
+//! begin      name the run in what is saved; create the process, send it its arguments, empower it, start it
 //! watch      the kernel's events, until they say that the process is gone; after a time it is killed
 //! end        revoke what it issued; answer the owner
 //! ```
@@ -33,8 +33,8 @@ use crate::script::Script;
 
 /// Most scripts that run at the same time.
 const RUNS_MAX: usize = 16;
-/// Longest that a script may run.
-const RUN_S_MAX: u64 = 600;
+/// Longest that a script may run: its end is to be told within the 600 s that the owner's request can wait.
+const RUN_S_MAX: u64 = 500;
 /// Most of an answer that is handed on.
 const TEXT_BYTES_MAX: usize = 1 << 20;
 /// How long the kernel waits for an event before it says that there is none.
@@ -257,6 +257,13 @@ impl Run {
         gives: Vec<(ProcessId, Capability)>,
         arguments: &str,
     ) -> Result<(), kernel::Error> {
+        // First in its mailbox, before anybody is given the right to message it: nobody else gets to choose its arguments.
+        let about = About::Answer(self.process.clone());
+        Request::to_local(&self.process)
+            .body(arguments)
+            .context(context(&about))
+            .expects_response(RUN_S_MAX.saturating_add(WATCH_GRACE_S))
+            .send();
         kernel::grant(&self.process, receives)?;
         for (holder, capability) in gives {
             match kernel::grant(&holder, vec![capability]) {
@@ -265,13 +272,6 @@ impl Run {
                 other => other?,
             }
         }
-        let about = About::Answer(self.process.clone());
-        Request::to_local(&self.process)
-            .body(arguments)
-            .context(context(&about))
-            .expects_response(RUN_S_MAX.saturating_add(WATCH_GRACE_S))
-            .send();
-        // Its arguments are the first in its mailbox before it runs: nobody else gets to choose them.
         kernel::run(&self.process)
     }
 

@@ -1,4 +1,4 @@
-// node --test tests/
+// node --test tests/wharf.test.js
 
 import assert from "node:assert/strict";
 import test, { beforeEach } from "node:test";
