@@ -29,6 +29,14 @@ use crate::response::Response;
 const TERMINAL: &str = "terminal:terminal:sys";
 
 /// What a script may return: a text, or a text or an error.
+///
+/// ```
+/// use wharf_process_lib::script::Answer;
+///
+/// assert_eq!("done".to_owned().into_text(), Ok("done".to_owned()));
+/// let doubled = "x".parse::<u64>().map(|number| (2 * number).to_string());
+/// assert_eq!(doubled.into_text(), Err("invalid digit found in string".to_owned()));
+/// ```
 pub trait Answer {
     /// The text that is shown, or why there is none.
     fn into_text(self) -> Result<String, String>;
