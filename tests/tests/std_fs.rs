@@ -99,7 +99,8 @@ const TOO_LARGE: i64 = 22;
 
 #[test]
 fn package_bytes_max_and_file_bytes_max_hold_for_std_too() {
-    let node = node_with("[vfs_limits]\npackage_bytes_max = 2000000\nfile_bytes_max = 1500000\n");
+    let node =
+        node_with("[packages.\"std-fs:test.os\".vfs_limits]\npackage_bytes_max = 2000000\nfile_bytes_max = 1500000\n");
     let set_len = |path: &str, len: u64| ask(&node, json!({ "SetLen": { "path": path, "len": len } }));
     for path in ["/tmp/a", "/tmp/b"] {
         assert_eq!(ask(&node, json!({ "Create": path })), json!("Ok"));
