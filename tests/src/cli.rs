@@ -49,6 +49,11 @@ pub fn without_own_settings(command: &mut Command) -> &mut Command {
     command.env_remove("WHARF_HOME").env_remove("WHARF_REGISTRY").env("WHARF_REGISTRIES", nothing)
 }
 
+/// Runs `wharf` without a node.
+pub fn wharf(args: &[&str]) -> Ran {
+    Ran::of(without_own_settings(&mut Command::new(paths::binary("wharf"))).args(args).output().unwrap())
+}
+
 impl Node {
     /// Runs `wharf` for this node.
     pub fn wharf(&self, args: &[&str]) -> Ran {

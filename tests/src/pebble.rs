@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -180,10 +180,17 @@ fn own_address() -> Ipv4Addr {
     Ipv4Addr::new(127, a % 254 + 1, b, c)
 }
 
+/// Where a gate leads, once it is open.
+#[derive(Debug, Default)]
+struct Door {
+    to: Mutex<Option<SocketAddr>>,
+    opened: Condvar,
+}
+
 /// The port that the authority looks at. What comes waits until the test opens it.
 #[derive(Debug)]
 pub struct Gate {
-    to: Arc<Mutex<Option<SocketAddr>>>,
+    to: Arc<Door>,
     came: Arc<AtomicUsize>,
 }
 
@@ -211,7 +218,8 @@ impl Gate {
 
     /// The same, for any port.
     pub fn open_to(&self, to: SocketAddr) {
-        *self.to.lock().unwrap() = Some(to);
+        *self.to.to.lock().unwrap() = Some(to);
+        self.to.opened.notify_all();
     }
 
     /// Connections that came.
@@ -220,12 +228,9 @@ impl Gate {
     }
 }
 
-fn pass(mut from: TcpStream, to: &Mutex<Option<SocketAddr>>) -> std::io::Result<()> {
-    let open = || *to.lock().unwrap();
-    while open().is_none() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let mut target = TcpStream::connect(open().unwrap())?;
+fn pass(mut from: TcpStream, door: &Door) -> std::io::Result<()> {
+    let to = door.opened.wait_while(door.to.lock().unwrap(), |to| to.is_none()).unwrap().unwrap();
+    let mut target = TcpStream::connect(to)?;
     from.set_read_timeout(Some(QUIET))?;
     target.set_read_timeout(Some(QUIET))?;
     let (mut head, mut byte) = (Vec::new(), [0]);

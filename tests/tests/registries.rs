@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use wharf_tests::cli::{Ran, without_own_settings};
+use wharf_tests::cli::{Ran, wharf};
 use wharf_tests::installing::{PROBER, Shelf};
 use wharf_tests::packages::{Entry, SMALLEST, hash, manifest, metadata, package_of, wasm, zip};
 use wharf_tests::shop::Fault;
@@ -57,16 +57,6 @@ impl Keeper {
         let mut index: Value = serde_json::from_slice(&std::fs::read(self.index()).unwrap()).unwrap();
         change(&mut index);
         std::fs::write(self.index(), index.to_string()).unwrap();
-    }
-}
-
-/// Runs `wharf` without a node.
-fn wharf(args: &[&str]) -> Ran {
-    let output = without_own_settings(&mut Command::new(paths::binary("wharf"))).args(args).output().unwrap();
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

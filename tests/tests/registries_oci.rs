@@ -3,28 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "fails the test")]
 
 use std::path::Path;
-use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
-use wharf_tests::cli::{Ran, without_own_settings};
+use wharf_tests::cli::{Ran, wharf};
 use wharf_tests::installing::{PROBER, Shelf};
 use wharf_tests::packages::hash;
 use wharf_tests::shop::Fault;
-use wharf_tests::{Node, OciRegistry, Shop, paths};
+use wharf_tests::{Node, OciRegistry, Shop};
 
 const PROBER_REF: &str = "test.os/prober";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-
-fn wharf(args: &[&str]) -> Ran {
-    let output = without_own_settings(&mut Command::new(paths::binary("wharf"))).args(args).output().unwrap();
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
-}
 
 fn parsed(ran: Ran) -> Value {
     serde_json::from_str(&ran.ok()).unwrap()
