@@ -1,4 +1,5 @@
 //! Reaching registries: a folder, a web server with the files of one, and an OCI registry.
+//! All of it blocks: the command line is its only caller, and has no async workers.
 //!
 //! Everything here blocks, for as long as [`Limits`] says.
 //!
