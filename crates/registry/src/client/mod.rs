@@ -1,7 +1,6 @@
 //! Reaching registries: a folder, a web server with the files of one, and an OCI registry.
-//! All of it blocks: the command line is its only caller, and has no async workers.
 //!
-//! Everything here blocks, for as long as [`Limits`] says.
+//! Everything here blocks, for as long as [`Limits`] says: its only caller is the command line, which has no async workers.
 //!
 //! The crates that know OCI registries take whatever a registry sends into memory, lists and manifests included, and follow
 //! it to any host. So `oci` speaks the few requests of the distribution protocol that it needs itself, over the one HTTP
