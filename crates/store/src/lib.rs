@@ -53,6 +53,6 @@ mod damage_tests;
 mod fault_tests;
 
 pub use error::OpenError;
-pub use snapshot::{SnapshotError, Snapshots};
+pub use snapshot::Snapshots;
 pub use state_module::StateModule;
 pub use store::KernelStore;

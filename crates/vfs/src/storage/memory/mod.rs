@@ -13,7 +13,7 @@ use wharf_types::vfs::FileType;
 
 use self::file::{MemoryFile, Opened};
 use super::{
-    Abilities, Ability, Content, Create, Detached, Entry, Identity, Metadata, OpenHow, StagedFile, Storage, StoredFile,
+    Content, Create, Detached, Entry, Identity, Metadata, OpenHow, StagedFile, Storage, StoredFile,
     Usage,
 };
 use crate::path::Segment;
@@ -152,16 +152,6 @@ impl MemoryStorage {
 }
 
 impl Storage for MemoryStorage {
-    fn abilities(&self) -> Abilities {
-        Abilities {
-            random_writes: Ability::Yes,
-            rename: Ability::Yes,
-            atomic_replace: Ability::Yes,
-            durable_sync: Ability::No,
-            times: Ability::Yes,
-        }
-    }
-
     fn open(&self, way: &[Segment], how: OpenHow) -> io::Result<Box<dyn StoredFile>> {
         if how.content == Content::Truncate && !how.access.writes() {
             return Err(Errno::INVAL.into());
