@@ -3,8 +3,6 @@
 //! A durable commit costs a sync of the disk, milliseconds, whatever is in it. While one runs, the next tasks queue up; they
 //! share the one after.
 
-use std::time::{Duration, Instant};
-
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
@@ -16,10 +14,6 @@ use crate::task::{Mode, Task};
 
 /// Tasks in one transaction. More would only make the first of them wait longer.
 const BATCH_MAX: usize = 256;
-
-/// How long the thread looks for more before it sleeps. Whoever makes one change after the other is back by then, and to wake
-/// a thread takes longer than a small change.
-const LOOKS_FOR: Duration = Duration::from_micros(30);
 
 /// A boxed task in the queue.
 pub(crate) type BoxTask = Box<dyn Task>;
@@ -48,7 +42,7 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(self, mut queue: mpsc::Receiver<BoxTask>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        while receive(&mut queue, &mut batch) > 0 {
+        while queue.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
             self.work_off(std::mem::take(&mut batch));
         }
         // Nothing is lost when this fails: what was committed is in the log, and the next open reads it.
@@ -190,15 +184,6 @@ impl Writer {
     fn fault(&self) -> rusqlite::Result<()> {
         Ok(())
     }
-}
-
-/// Takes all that waits, or waits. 0 when the queue is closed and empty.
-fn receive(queue: &mut mpsc::Receiver<BoxTask>, batch: &mut Vec<BoxTask>) -> usize {
-    let since = Instant::now();
-    while queue.is_empty() && !queue.is_closed() && since.elapsed() < LOOKS_FOR {
-        std::hint::spin_loop();
-    }
-    queue.blocking_recv_many(batch, BATCH_MAX)
 }
 
 fn settle_each(ran: Vec<Ran>) {

@@ -97,13 +97,7 @@ impl KvModule {
     }
 
     /// What is about more than one key, or about a transaction.
-    async fn answer_rest(
-        &self,
-        caller: &Caller,
-        open: Open<'_>,
-        action: KvAction,
-        blob: Option<Payload>,
-    ) -> Performed {
+    async fn answer_rest(&self, caller: &Caller, open: Open<'_>, action: KvAction, blob: Option<Payload>) -> Performed {
         let id = open.lease.id();
         match action {
             KvAction::BeginTx => self.begin(caller, id),

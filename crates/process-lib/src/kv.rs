@@ -341,12 +341,7 @@ impl Database {
         Tried { verb, db: &self.name, package_id: &self.package }
     }
 
-    fn ask(
-        &self,
-        verb: &str,
-        action: KvAction,
-        blob: Option<Vec<u8>>,
-    ) -> Result<(KvResponse, Option<Vec<u8>>), Error> {
+    fn ask(&self, verb: &str, action: KvAction, blob: Option<Vec<u8>>) -> Result<(KvResponse, Option<Vec<u8>>), Error> {
         let tried = self.tried(verb);
         let asked = Asked { package_id: &self.package, db: &self.name, action };
         let malformed =

@@ -8,9 +8,7 @@ use std::time::SystemTime;
 
 use rustix::io::Errno;
 
-use super::{
-    Content, Create, Detached, Entry, Metadata, OpenHow, StagedFile, Storage, StoredFile, SyncScope, Usage,
-};
+use super::{Content, Create, Detached, Entry, Metadata, OpenHow, StagedFile, Storage, StoredFile, SyncScope, Usage};
 use crate::path::Segment;
 
 /// What follows the call that fails.

@@ -9,9 +9,7 @@ use std::time::SystemTime;
 use rustix::fs::{Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::{
-    Detached, Entry, Metadata, OpenHow, StagedFile, Storage, StoredFile, SyncScope, Usage,
-};
+use super::{Detached, Entry, Metadata, OpenHow, StagedFile, Storage, StoredFile, SyncScope, Usage};
 use crate::beneath::{Folder, metadata_of};
 use crate::path::Segment;
 use crate::staging::{Staged, Staging};

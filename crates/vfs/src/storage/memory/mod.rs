@@ -12,10 +12,7 @@ use rustix::io::Errno;
 use wharf_types::vfs::FileType;
 
 use self::file::{MemoryFile, Opened};
-use super::{
-    Content, Create, Detached, Entry, Identity, Metadata, OpenHow, StagedFile, Storage, StoredFile,
-    Usage,
-};
+use super::{Content, Create, Detached, Entry, Identity, Metadata, OpenHow, StagedFile, Storage, StoredFile, Usage};
 use crate::path::Segment;
 
 /// Files in memory. All files together have at most as many bytes as it was made for; folders and names count
