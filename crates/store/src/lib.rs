@@ -28,6 +28,7 @@ mod migrate_components;
 mod migrate_seals;
 mod queue;
 mod rows;
+mod saved;
 mod schema;
 mod seal;
 mod snapshot;
