@@ -68,6 +68,7 @@ pub mod places;
 pub mod process;
 pub mod public_id;
 pub mod recorder;
+mod restore;
 mod revocation;
 mod ring;
 mod runner;
@@ -81,6 +82,7 @@ mod sync;
 mod tests;
 mod throttle;
 mod trace;
+mod view;
 mod watch;
 
 pub use book::Book;

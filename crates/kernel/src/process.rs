@@ -13,12 +13,13 @@ use crate::capability::{Held, HoldingRef};
 use crate::census::{Children, Parent};
 use crate::counters::Counters;
 use crate::envelope::ReplyPath;
-use crate::launcher::Program;
+use crate::launcher::{ComponentHash, Program};
 use crate::limit_hits::Limit;
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::meter::Memory;
 use crate::module::Access;
+use crate::persistence::StoredProcess;
 use crate::public_id::PublicId;
 use crate::seen::Seen;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,6 +30,8 @@ use crate::trace::Slot;
 /// What a guest process is made of; modules have none of it.
 pub(crate) struct Guest {
     pub(crate) wasm_bytes_handle: String,
+    /// What it was created with, as [`StoredProcess::component`].
+    pub(crate) component: OnceLock<ComponentHash>,
     pub(crate) wit_version: Option<u32>,
     pub(crate) on_exit: Mutex<OnExit>,
     pub(crate) program: Program,
@@ -333,8 +336,29 @@ impl Process {
         self.guest.as_ref().is_some_and(|guest| std::mem::replace(&mut *lock(&guest.kept), kept) != kept)
     }
 
+    /// It as it is stored; modules are not.
+    pub(crate) fn stored(&self) -> Option<StoredProcess> {
+        self.guest.as_ref().map(|guest| StoredProcess {
+            id: self.id().clone(),
+            wasm_bytes_handle: guest.wasm_bytes_handle.clone(),
+            component: guest.component.get().copied(),
+            wit_version: guest.wit_version,
+            on_exit: lock(&guest.on_exit).clone(),
+            public: self.is_public(),
+            parent: self.parent().map(|parent| parent.id.clone()),
+        })
+    }
+
     pub(crate) fn on_exit(&self) -> OnExit {
-        self.guest.as_ref().map(|guest| lock(&guest.on_exit).clone()).unwrap_or_default()
+        self.with_on_exit(OnExit::clone)
+    }
+
+    /// Looks at what happens when it ends, which may have many bytes. `look` waits for nothing.
+    pub(crate) fn with_on_exit<T>(&self, look: impl FnOnce(&OnExit) -> T) -> T {
+        match &self.guest {
+            Some(guest) => look(&lock(&guest.on_exit)),
+            None => look(&OnExit::None),
+        }
     }
 
     pub(crate) fn set_on_exit(&self, on_exit: OnExit) {

@@ -19,13 +19,16 @@ mod database;
 mod error;
 #[cfg(test)]
 mod faults;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod log;
 mod migrate;
+mod migrate_components;
 mod migrate_seals;
 mod queue;
 mod rows;
+mod saved;
 mod schema;
 mod seal;
 mod snapshot;

@@ -1,11 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap fails the test")]
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, mpsc};
 
+use futures_util::{FutureExt, poll};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use wharf_kernel::capability::{Authority, CapabilityRef, Lineage, Origin};
+use wharf_kernel::launcher::ComponentHash;
 use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored, StoredCapability, StoredProcess};
 use wharf_types::{Capability, OnExit, ProcessId};
 
@@ -53,7 +56,15 @@ pub(crate) fn id(text: &str) -> ProcessId {
 
 pub(crate) fn process(text: &str, on_exit: OnExit) -> StoredProcess {
     let handle = format!("{text}/pkg/main.wasm");
-    StoredProcess { id: id(text), wasm_bytes_handle: handle, wit_version: Some(1), on_exit, public: true, parent: None }
+    StoredProcess {
+        id: id(text),
+        wasm_bytes_handle: handle,
+        component: Some(ComponentHash([7; 32])),
+        wit_version: Some(1),
+        on_exit,
+        public: true,
+        parent: None,
+    }
 }
 
 pub(crate) fn signed(params: &str) -> CapabilityRef {
@@ -70,7 +81,8 @@ pub(crate) fn held(holder: &str, params: &str, origin: Origin, path: &[&str]) ->
 pub(crate) fn told(stored: &Stored) -> Vec<String> {
     let process = |p: &StoredProcess| {
         let on_exit = serde_json::to_string(&p.on_exit).unwrap();
-        format!("{} {} {:?} {} {on_exit} {:?}", p.id, p.wasm_bytes_handle, p.wit_version, p.public, p.parent)
+        let runs = format!("{} {} {:?}", p.id, p.wasm_bytes_handle, p.component);
+        format!("{runs} {:?} {} {on_exit} {:?}", p.wit_version, p.public, p.parent)
     };
     let capability = |c: &StoredCapability| {
         format!("{} {:?} {:?} {:?}", c.holder, c.capability.capability(), c.capability.signature().0, c.lineage)
@@ -83,6 +95,7 @@ pub(crate) fn everything() -> Stored {
         processes: vec![
             process("z:chess:sys", OnExit::None),
             StoredProcess {
+                component: None,
                 wit_version: None,
                 public: false,
                 parent: Some(id("m:chess:sys")),
@@ -289,6 +302,30 @@ async fn every_commit_is_synced() {
     };
     let set = fixture.store.queue.call(Kind::Read, "looking".into(), 0, work).await.unwrap();
     assert_eq!(set, ("wal".to_owned(), 2));
+}
+
+/// The kernel counts on it for what is revoked to stay so: see [`Queue`].
+#[tokio::test]
+async fn jobs_that_wait_for_room_are_done_in_the_order_in_which_they_came() {
+    let fixture = fixture();
+    let queue = &fixture.store.queue;
+    let release = hold(queue).await;
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = submit_state(queue, "p:b:c", vec![0]).now_or_never() {
+        outcomes.push(outcome);
+    }
+    let mut first = pin!(submit_state(queue, "p:b:c", vec![1]));
+    let mut second = pin!(submit_state(queue, "p:b:c", vec![2]));
+    assert!(poll!(first.as_mut()).is_pending() && poll!(second.as_mut()).is_pending());
+    drop(release);
+    for outcome in outcomes {
+        outcome.await.unwrap().unwrap();
+    }
+    // There is room for both: whichever is asked first.
+    let (of_second, of_first) = tokio::join!(second, first);
+    of_first.await.unwrap().unwrap();
+    of_second.await.unwrap().unwrap();
+    assert_eq!(fixture.store.get_state(id("p:b:c")).await.unwrap().unwrap(), [2]);
 }
 
 #[tokio::test]

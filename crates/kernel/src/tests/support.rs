@@ -13,13 +13,15 @@ use wharf_types::{Address, Capability, CapabilityKey, NodeName, OnExit, PackageI
 
 use crate::capability::Authority;
 use crate::envelope::{Blob, Content, Envelope, FailedRequest, Payload, Seconds, WrittenAddress};
-use crate::launcher::{ComponentSource, Exit, Launcher, PrepareError, Prepared};
+use crate::launcher::{ComponentHash, ComponentSource, Exit, Launcher, PrepareError, Prepared};
 use crate::lifecycle::{InitializeError, NewProcess};
 use crate::module::{Access, Answer, Caller, Refusal, RuntimeModule};
-use crate::persistence::{Change, Persistence, StoreError, Stored, StoredCapability, StoredProcess};
+use crate::persistence::{
+    Change, Persistence, SetStateError, StateRoom, StoreError, Stored, StoredCapability, StoredProcess,
+};
 use crate::session::{AwaitError, Incoming, OutgoingRequest, OutgoingResponse, Session};
 use crate::sync::Mutex;
-use crate::{Book, Kernel, Limits, ModuleHandle, Parts};
+use crate::{Book, Kernel, Limit, Limits, ModuleHandle, Parts};
 
 type Script = Arc<dyn Fn(Session) -> BoxFuture<'static, Exit> + Send + Sync>;
 
@@ -27,14 +29,16 @@ type Script = Arc<dyn Fn(Session) -> BoxFuture<'static, Exit> + Send + Sync>;
 #[derive(Default)]
 pub(super) struct Closures(Mutex<HashMap<Vec<u8>, Script>>);
 
-struct Closure(Script);
+struct Closure(Script, ComponentHash);
 
 impl Launcher for Closures {
     fn prepare(&self, component: Payload) -> BoxFuture<'_, Result<Arc<dyn Prepared>, PrepareError>> {
         let script = self.0.lock().unwrap().get(&*component).cloned();
+        let mut hash = ComponentHash([0; 32]);
+        hash.0.iter_mut().zip(&*component).for_each(|(byte, of_component)| *byte = *of_component);
         async move {
             let script = script.ok_or_else(|| PrepareError::Refused("the bytes are not WebAssembly".to_owned()))?;
-            let prepared: Arc<dyn Prepared> = Arc::new(Closure(script));
+            let prepared: Arc<dyn Prepared> = Arc::new(Closure(script, hash));
             Ok(prepared)
         }
         .boxed()
@@ -42,6 +46,10 @@ impl Launcher for Closures {
 }
 
 impl Prepared for Closure {
+    fn hash(&self) -> ComponentHash {
+        self.1
+    }
+
     fn run(self: Arc<Self>, session: Session) -> BoxFuture<'static, Exit> {
         (self.0)(session)
     }
@@ -87,6 +95,15 @@ impl Memory {
     pub(super) fn has_capability(&self, holder: &str, capability: &Capability) -> bool {
         let key = (id(holder), capability.key().unwrap());
         self.tables.lock().unwrap().capabilities.contains_key(&key)
+    }
+
+    /// As if an older version had written it.
+    pub(super) fn forget_components(&self) {
+        self.tables.lock().unwrap().processes.values_mut().for_each(|process| process.component = None);
+    }
+
+    pub(super) fn component_of(&self, process: &str) -> Option<ComponentHash> {
+        self.tables.lock().unwrap().processes.get(&id(process))?.component
     }
 
     pub(super) fn calls(&self) -> usize {
@@ -151,10 +168,25 @@ impl Persistence for Memory {
         async move { Ok(self.tables.lock().unwrap().states.get(&process).cloned()) }.boxed()
     }
 
-    fn set_state(&self, process: ProcessId, state: Payload) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn set_state_within(
+        &self,
+        process: ProcessId,
+        state: Payload,
+        room: StateRoom,
+    ) -> BoxFuture<'_, Result<(), SetStateError>> {
         async move {
             self.check("saving state")?;
-            self.tables.lock().unwrap().states.insert(process, state.to_vec());
+            let states = &mut self.tables.lock().unwrap().states;
+            let others = states.iter().filter(|(id, _)| **id != process && id.is_in(&process.package_id()));
+            let (count, bytes) = others.fold((1, state.len()), |(n, sum), (_, bytes)| (n + 1, sum + bytes.len()));
+            let full = |limit, max| Err(SetStateError::Full { process: process.clone(), limit, max });
+            if count > room.states_max {
+                return full(Limit::PackageStates, room.states_max);
+            }
+            if bytes > room.bytes_max {
+                return full(Limit::PackageStateBytes, room.bytes_max);
+            }
+            states.insert(process, state.to_vec());
             Ok(())
         }
         .boxed()
