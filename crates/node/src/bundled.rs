@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wharf_http::Tools;
 use wharf_kernel::Kernel;
 use wharf_kernel::lifecycle::{NewProcess, Revocation};
 use wharf_kernel::module::Access;
@@ -15,6 +16,8 @@ use wharf_vfs::{Vfs, VfsPath};
 
 /// The publisher of the node's own packages. A package of anyone else in their folder is left alone.
 const PUBLISHER: &str = "sys";
+/// Runs programs that come over the endpoint for tools, as `kit run-tests` wants it: only where those need no token.
+const TESTER: &str = "tester";
 /// Version of the guest interface that the node's own packages are built for.
 const WIT_VERSION: u32 = 1;
 
@@ -39,11 +42,21 @@ pub enum BundledError {
     },
 }
 
-/// Puts every package of the node that is in `folder` in place. Returns how many were new or had changed.
-pub async fn install_all(kernel: &Kernel, vfs: &Arc<Vfs>, folder: &Path) -> Result<usize, BundledError> {
+/// Puts every package of the node that is in `folder` in place, for the tools that it serves. Returns how many were new or
+/// had changed.
+pub async fn install_all(
+    kernel: &Kernel,
+    vfs: &Arc<Vfs>,
+    folder: &Path,
+    tools: Tools,
+) -> Result<usize, BundledError> {
     let mut installed = 0;
     let mut in_place = Vec::new();
     for (package, path) in find(folder).map_err(|source| BundledError::Folder { path: folder.to_owned(), source })? {
+        if package.package_name == TESTER && tools != Tools::KitCompat {
+            take_away(kernel, &package).await.map_err(|reason| BundledError::Package { package, reason })?;
+            continue;
+        }
         match install(kernel, vfs, &package, &path).await {
             Ok(Installed { is_new, processes }) => {
                 installed += usize::from(is_new);
@@ -117,6 +130,18 @@ async fn install(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path: &Pa
         kernel.run(&planned.id);
     }
     Ok(Installed { is_new: true, processes })
+}
+
+/// Ends the process that a boot with other settings has left of a package, with all authority that came from it. Its drives
+/// stay.
+async fn take_away(kernel: &Kernel, package: &PackageId) -> Result<(), String> {
+    let id = ProcessId::new(&package.package_name, &package.package_name, &package.publisher_node);
+    let id = id.map_err(|error| error.to_string())?;
+    if !kernel.is_alive(&id) {
+        return Ok(());
+    }
+    end(kernel, &id).await?;
+    kernel.revoke_package(package).await.map_err(|error| error.to_string())
 }
 
 /// The zip is written last, so one that is there and the same says that everything else is, too.
