@@ -87,7 +87,9 @@ impl Process {
 
     fn send_to(&mut self, wanted: SendRequest) -> anyhow::Result<()> {
         metadata(&format!("{}/{}", self.drive, wanted.name), WAIT_S)?;
-        let worker = self.worker(&[])?;
+        // To answer it, the other end has to be allowed to message it.
+        let receiver: ProcessId = wanted.receiver.parse()?;
+        let worker = self.worker(&[&receiver])?;
         let SendRequest { name, receiver } = wanted;
         let task = WorkerRequest::Send(SendTask { name, drive: self.drive.clone(), receiver });
         Request::to(Address::new("our", worker)).body(serde_json::to_vec(&task)?).send()?;
