@@ -129,7 +129,8 @@ fn put(node: &Node, process: &str, name: &str, bytes: &[u8]) {
 
 /// Has `left` get a file, and waits for the end.
 fn download(node: &Node, name: &str, source: &str, (answer_wait_s, piece_wait_s): (u64, u64)) -> Value {
-    let wanted = json!({ "name": name, "source": source, "answer_wait_s": answer_wait_s, "piece_wait_s": piece_wait_s });
+    let wanted =
+        json!({ "name": name, "source": source, "answer_wait_s": answer_wait_s, "piece_wait_s": piece_wait_s });
     let started = ask(node, LEFT, &json!({ "Download": wanted }));
     assert!(started["Download"].as_str().unwrap().ends_with(":file-transfer:test.os"), "{started}");
     eventually(&format!("{name} is transferred"), || {
@@ -152,7 +153,8 @@ fn assert_no_workers_stay(node: &Node) {
 fn files_go_from_one_process_to_the_other_and_are_equal() {
     let node = node_with(&["file-transfer:test.os"]);
     let large = bytes(3 * 1024 * 1024 + 4_321);
-    let files = [("large.bin", large), ("piece.bin", bytes(64 * 1024)), ("small.txt", b"x".to_vec()), ("empty", vec![])];
+    let files =
+        [("large.bin", large), ("piece.bin", bytes(64 * 1024)), ("small.txt", b"x".to_vec()), ("empty", vec![])];
     for (name, contents) in &files {
         put(&node, "right", name, contents);
     }

@@ -20,9 +20,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use wharf_registry::Limits;
-use wharf_registry::client::{
-    self, Access, Credentials, Location, Publication, Published, Registry, RegistryError,
-};
+use wharf_registry::client::{self, Access, Credentials, Location, Publication, Published, Registry, RegistryError};
 
 use crate::args::RegistriesArgs;
 use crate::errors::{CliError, CliResult};
@@ -93,11 +91,9 @@ impl Opened {
         let Publication { package, version, release, .. } = publication;
         match self.registry.release(package, version) {
             Ok(there) if there.sha256 == release.sha256 => Ok(Published::AlreadyThere),
-            Ok(there) => Err(RegistryError::Exists {
-                package: package.clone(),
-                version: version.clone(),
-                there: there.sha256,
-            }),
+            Ok(there) => {
+                Err(RegistryError::Exists { package: package.clone(), version: version.clone(), there: there.sha256 })
+            }
             // A folder becomes a registry with the first package.
             Err(
                 RegistryError::NoPackage { .. } | RegistryError::NoVersion { .. } | RegistryError::NotARegistry { .. },

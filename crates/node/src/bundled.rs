@@ -44,12 +44,7 @@ pub enum BundledError {
 
 /// Puts every package of the node that is in `folder` in place, for the tools that it serves. Returns how many were new or
 /// had changed.
-pub async fn install_all(
-    kernel: &Kernel,
-    vfs: &Arc<Vfs>,
-    folder: &Path,
-    tools: Tools,
-) -> Result<usize, BundledError> {
+pub async fn install_all(kernel: &Kernel, vfs: &Arc<Vfs>, folder: &Path, tools: Tools) -> Result<usize, BundledError> {
     let mut installed = 0;
     let mut in_place = Vec::new();
     for (package, path) in find(folder).map_err(|source| BundledError::Folder { path: folder.to_owned(), source })? {

@@ -37,9 +37,9 @@ pub(super) fn run(bench: &Bench) -> Result<Findings> {
                 findings.notes.push(format!("JavaScript is not measured: {error:#}"));
             }
         }
-        None => findings.notes.push(
-            "npm or node is missing, so nothing is built of JavaScript: apt-get install nodejs npm".to_owned(),
-        ),
+        None => findings
+            .notes
+            .push("npm or node is missing, so nothing is built of JavaScript: apt-get install nodejs npm".to_owned()),
     }
     findings.notes.push(
         "build, install, ps: the whole command, the best of all runs; libraries are built before. watch: from a changed \
@@ -75,7 +75,12 @@ fn javascript(bench: &Bench, author: &Author<'_>, findings: &mut Findings) -> Re
         Ok(work.build()?.as_secs_f64())
     })?;
     let of_watch = watch(bench, &mut work)?;
-    findings.rows.push(Row::with_goal("watch-js", "`wharf watch`, JavaScript, one line", Unit::Seconds, (of_watch, 3.0)));
+    findings.rows.push(Row::with_goal(
+        "watch-js",
+        "`wharf watch`, JavaScript, one line",
+        Unit::Seconds,
+        (of_watch, 3.0),
+    ));
     findings.notes.push(format!("of `wharf watch` with JavaScript, `wharf build` alone takes {built:.2} s"));
     Ok(())
 }

@@ -53,9 +53,7 @@ impl Chat {
         }
         let answer = match serde_json::from_slice(body)? {
             ChatRequest::Send(send) => self.send(source, send),
-            ChatRequest::History(with) => {
-                ChatResponse::History(self.archive.get(&with).cloned().unwrap_or_default())
-            }
+            ChatRequest::History(with) => ChatResponse::History(self.archive.get(&with).cloned().unwrap_or_default()),
         };
         Response::new().body(serde_json::to_vec(&answer)?).send()?;
         Ok(())

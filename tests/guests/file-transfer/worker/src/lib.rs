@@ -4,7 +4,9 @@ use anyhow::{anyhow, bail, ensure, Result};
 use kinode_process_lib::vfs::{
     create_file, metadata, open_file, parse_response, remove_file, vfs_request, File, VfsAction, VfsResponse,
 };
-use kinode_process_lib::{await_message, call_init, get_blob, println, timer, Address, Message, ProcessId, Request, Response};
+use kinode_process_lib::{
+    await_message, call_init, get_blob, println, timer, Address, Message, ProcessId, Request, Response,
+};
 
 use crate::kinode::process::file_transfer::{
     Chunk, PieceProgress, ReceiveTask, Request as TransferRequest, Response as TransferResponse, SendRequest, SendTask,
