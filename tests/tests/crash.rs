@@ -256,6 +256,19 @@ fn c1_a_component_that_is_damaged_on_disk_costs_its_own_processes_only() {
 }
 
 #[test]
+fn a_damaged_component_of_the_nodes_own_packages_is_put_back_by_the_next_boot() {
+    let mut node = Node::start();
+    node.stop();
+    let component = node.home().vfs().join("app-store:sys/pkg/app-store.wasm");
+    let whole = std::fs::read(&component).unwrap();
+    std::fs::write(&component, &whole[..whole.len() / 2]).unwrap();
+    node.start_again();
+    assert!(std::fs::read(&component).unwrap() == whole);
+    node.install(&paths::package("echo:wharf.os"));
+    assert_eq!(node.wharf(&["send", "echo", "x"]).ok(), "x\n");
+}
+
+#[test]
 fn c3_a_process_that_asks_to_be_restarted_later_is() {
     let node = Node::with_prober();
     let child = "child:prober:test.os";

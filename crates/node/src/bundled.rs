@@ -107,8 +107,8 @@ async fn install(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path: &Pa
     let zip = std::fs::read(path).map_err(|error| format!("reading {}: {error}", path.display()))?;
     let checked = Package::check(&zip).map_err(|error| error.to_string())?;
     let processes = plan(kernel.node(), package, checked.manifest()).map_err(|error| error.to_string())?;
-    let in_place = processes.iter().all(|planned| kernel.is_alive(&planned.id)) && is_unpacked(vfs, package, &zip);
-    if in_place {
+    let is_alive = processes.iter().all(|planned| kernel.is_alive(&planned.id));
+    if is_alive && is_unpacked(vfs, package, &zip) && have_components(vfs, &checked, &processes) {
         return Ok(Installed { is_new: false, processes });
     }
     for planned in &processes {
@@ -142,6 +142,14 @@ async fn take_away(kernel: &Kernel, package: &PackageId) -> Result<(), String> {
 /// The zip is written last, so one that is there and the same says that everything else is, too.
 fn is_unpacked(vfs: &Vfs, package: &PackageId, zip: &[u8]) -> bool {
     plan::installed_zip(package).parse::<VfsPath>().is_ok_and(|path| vfs.read(&path).is_ok_and(|there| there == zip))
+}
+
+/// Whether each process would find its component. One that was damaged does not run, and nobody but the node puts it back.
+fn have_components(vfs: &Vfs, checked: &Package, processes: &[PlannedProcess]) -> bool {
+    processes.iter().all(|planned| {
+        let there = planned.wasm_path.parse::<VfsPath>().ok().and_then(|path| vfs.read(&path).ok());
+        there.is_some_and(|there| checked.component(&planned.wasm).is_some_and(|component| there == component))
+    })
 }
 
 async fn unpack(vfs: Arc<Vfs>, package: PackageId, zip: Vec<u8>) -> Result<(), String> {
