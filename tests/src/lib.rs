@@ -22,6 +22,7 @@
 //! | [`authority`] | who holds what, handing it on, and whether it works |
 //! | [`prometheus`] | reading the node's counters |
 //! | [`packages`] | zips: built ones, and bad ones |
+//! | [`kit`] | what Kinode's `kit` sends, byte for byte |
 //! | [`installing`] | versions of one package, one after the other |
 //! | [`wait`] | waiting for what will be so |
 
@@ -41,6 +42,7 @@ pub mod databases;
 pub mod faulty_disk;
 pub mod folders;
 pub mod installing;
+pub mod kit;
 pub mod memory;
 pub mod node;
 pub mod oci;

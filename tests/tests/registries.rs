@@ -124,6 +124,35 @@ fn a_published_version_never_changes() {
 }
 
 #[test]
+fn a_dry_run_says_what_would_be_published_and_changes_nothing() {
+    let keeper = Keeper::new();
+    let (zip, at) = (keeper.shelf.prober("1.0.0", |_| {}, &[]), keeper.at());
+    let dry = |zip: &Path, to: &str| wharf(&["publish", zip.to_str().unwrap(), "--to", to, "--dry-run", "--json"]);
+    let bytes = std::fs::read(&zip).unwrap();
+    let mut expected = json!({
+        "package_id": { "package_name": "prober", "publisher_node": "test.os" }, "version": "1.0.0",
+        "version_hash": hash(&bytes), "bytes": bytes.len(), "signed_by": null, "registry": at, "new": true,
+        "title": "prober", "description": null, "dry_run": true,
+    });
+    assert_eq!(parsed(dry(&zip, &at)), expected);
+    assert!(!keeper.root().exists(), "nothing was made");
+    let text = wharf(&["publish", zip.to_str().unwrap(), "--to", &at, "--dry-run"]).ok();
+    assert!(text.contains("would be published") && text.contains(&hash(&bytes)) && text.contains(&at), "{text}");
+    assert!(text.contains("signed with   no key"), "{text}");
+
+    keeper.publish(&zip).ok();
+    let before = std::fs::read(keeper.index()).unwrap();
+    expected["new"] = json!(false);
+    assert_eq!(parsed(dry(&zip, &at)), expected);
+    assert_eq!(parsed(dry(&keeper.shelf.prober("1.1.0", |_| {}, &[]), &at))["new"], true);
+    let other = dry(&keeper.shelf.prober("1.0.0", |_| {}, &[("more", b"x".to_vec())]), &at).failed(4);
+    assert!(other.contains("version 1.0.0 of test.os/prober is there already"), "{other}");
+    let refused = dry(&zip, &Shop::of(&keeper.root()).url()).failed(4);
+    assert!(refused.contains("a web server is only read"), "{refused}");
+    assert_eq!(std::fs::read(keeper.index()).unwrap(), before);
+}
+
+#[test]
 fn all_that_is_published_at_the_same_time_is_listed() {
     let keeper = Keeper::new();
     let versions: Vec<String> = (0..6).map(|n| format!("1.{n}.0")).collect();

@@ -3,6 +3,7 @@
 //! ```text
 //! benches/   one file for each thing that is measured
 //! peers/     who does the same work: native tasks, plain axum, Erlang
+//! author     somebody who builds packages, with what is installed here
 //! node       a real `wharfd` in a home of its own, with the package `bench:wharf.os`
 //! driver     speaks with the guest that measures
 //! compare    rounds, taken in turns so that a noisy moment hits everyone
@@ -10,6 +11,7 @@
 //! ```
 
 mod args;
+mod author;
 mod benches;
 #[path = "../../../packages/bench/src/blocks.rs"]
 mod blocks;

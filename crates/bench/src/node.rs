@@ -60,6 +60,11 @@ impl<'a> Node<'a> {
         Ok(node)
     }
 
+    /// A new node without any package but its own.
+    pub(crate) fn empty(tools: &'a Tools) -> Result<Self> {
+        Self::bare(tools, "")
+    }
+
     fn bare(tools: &'a Tools, toml: &str) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("wharf-bench-").tempdir().context("making a home")?;
         let root = Home::new(home.path().join("node"));
@@ -72,6 +77,11 @@ impl<'a> Node<'a> {
         self.daemon.stop(stop)?;
         self.daemon = Daemon::start(self.tools, &self.home)?;
         Ok(self.daemon.program.boot)
+    }
+
+    /// Its home.
+    pub(crate) fn home(&self) -> Home {
+        Home::new(self.home.path().join("node"))
     }
 
     /// Where it serves HTTP.

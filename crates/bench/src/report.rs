@@ -27,6 +27,9 @@ pub(crate) enum Unit {
     /// In a second.
     #[serde(rename = "/s")]
     PerSecond,
+    /// Seconds.
+    #[serde(rename = "s")]
+    Seconds,
     /// Kibibytes.
     #[serde(rename = "KiB")]
     Kibibytes,
@@ -46,6 +49,7 @@ impl Unit {
             Self::Milliseconds => "ms",
             Self::ThousandsPerSecond => "k/s",
             Self::PerSecond => "/s",
+            Self::Seconds => "s",
             Self::Kibibytes => "KiB",
             Self::MebibytesPerSecond => "MiB/s",
             Self::Times => "x",
@@ -67,6 +71,9 @@ pub(crate) struct Row {
     native_ratio: Option<f64>,
     erlang: Option<f64>,
     erlang_ratio: Option<f64>,
+    /// At most so much is aimed at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goal: Option<f64>,
 }
 
 impl Row {
@@ -83,15 +90,26 @@ impl Row {
             native_ratio: ratio(native),
             erlang,
             erlang_ratio: ratio(erlang),
+            goal: None,
         }
+    }
+
+    /// Something that nobody else does, with the most that it should be.
+    pub(crate) fn with_goal(id: &str, what: &str, unit: Unit, (figure, goal): (f64, f64)) -> Self {
+        let figures = Compared { wharf: figure, native: None, erlang: None };
+        Self { goal: Some(goal), ..Self::new(id, what, unit, figures) }
     }
 
     fn cells(&self) -> [String; 7] {
         let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), figure_text);
         let ratio =
             |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{}x", figure_text(value)));
+        let what = match self.goal {
+            Some(goal) => format!("{} (goal {})", self.what, figure_text(goal)),
+            None => self.what.clone(),
+        };
         [
-            self.what.clone(),
+            what,
             self.unit.text().to_owned(),
             figure(Some(self.wharf)),
             figure(self.native),
@@ -196,6 +214,12 @@ mod tests {
         let figures = Compared { wharf: 3.0, native: Some(2.0), erlang: None };
         let cells = Row::new("a", "a thing", Unit::Microseconds, figures).cells();
         assert_eq!(cells, ["a thing", "us", "3.00", "2.00", "1.50x", "-", "-"].map(str::to_owned));
+    }
+
+    #[test]
+    fn a_goal_stands_beside_what_it_is_for() {
+        let cells = Row::with_goal("a", "a thing", Unit::Seconds, (1.0, 5.0)).cells();
+        assert_eq!(cells, ["a thing (goal 5.00)", "s", "1.00", "-", "-", "-", "-"].map(str::to_owned));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A program that says one line when it is ready, and is killed when the value is dropped.
+//! A program that says a line when it is ready, and maybe more later, and is killed when the value is dropped.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -16,7 +16,7 @@ pub(crate) struct Subprocess {
     /// Time from just before `exec` until it had said it.
     pub(crate) boot: Duration,
     // Kept open: a program that prints into a closed pipe may end.
-    _stdout: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Subprocess {
@@ -26,10 +26,18 @@ impl Subprocess {
         let start = Instant::now();
         let mut child = command.spawn().with_context(|| format!("starting {command:?}"))?;
         let stdout = child.stdout.take().ok_or_else(|| anyhow!("{command:?} has no stdout"))?;
-        let mut this = Self { child, ready: String::new(), boot: Duration::ZERO, _stdout: BufReader::new(stdout) };
-        this._stdout.read_line(&mut this.ready).with_context(|| format!("reading what {command:?} says"))?;
+        let mut this = Self { child, ready: String::new(), boot: Duration::ZERO, stdout: BufReader::new(stdout) };
+        this.stdout.read_line(&mut this.ready).with_context(|| format!("reading what {command:?} says"))?;
         this.boot = start.elapsed();
         Ok(this)
+    }
+
+    /// Waits for the next line that it says.
+    pub(crate) fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        let length = self.stdout.read_line(&mut line).context("reading what a program says")?;
+        ensure!(length > 0, "it ended where it should have said more");
+        Ok(line)
     }
 
     /// Ends it with SIGTERM, and gives it all the time it wants.

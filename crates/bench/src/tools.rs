@@ -12,6 +12,8 @@ pub(crate) struct Tools {
     pub(crate) own: PathBuf,
     /// The daemon, built with the same profile as this program.
     pub(crate) wharfd: PathBuf,
+    /// The command line, built with the same profile as this program.
+    pub(crate) wharf: PathBuf,
     /// The guests.
     pub(crate) package: PathBuf,
     /// The load generator for HTTP.
@@ -46,11 +48,13 @@ impl Tools {
             eprintln!("erl and erlc are not installed, so there is nothing of Erlang: apt-get install erlang-base");
         }
         let wasi_http = Some(folder.join("../test-packages/wasi-http:test.os.zip")).filter(|zip| zip.is_file());
-        Ok(Self { own, wharfd, package, wrk, wasi_http, wasmtime: installed("wasmtime"), erlang })
+        let wharf = folder.join("wharf");
+        Ok(Self { own, wharfd, wharf, package, wrk, wasi_http, wasmtime: installed("wasmtime"), erlang })
     }
 }
 
-fn installed(program: &str) -> Option<PathBuf> {
+/// A program that is installed.
+pub(crate) fn installed(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use wharf_registry::Limits;
-use wharf_registry::client::{self, Access, Credentials, Location, Registry, RegistryError};
+use wharf_registry::client::{self, Access, Credentials, Location, Publication, Published, Registry, RegistryError};
 
 use crate::args::RegistriesArgs;
 use crate::errors::{CliError, CliResult};
@@ -48,7 +48,9 @@ struct CredentialsOf {
 
 /// A registry that can be asked.
 pub(crate) struct Opened {
-    location: String,
+    location: Location,
+    /// The same as people read it.
+    shown: String,
     registry: Box<dyn Registry>,
     limits: Limits,
 }
@@ -71,12 +73,33 @@ impl Opened {
         }
         let limits = settings.limits.clone();
         let registry = client::open(&location, &access(settings, &location)?).map_err(failed)?;
-        Ok(Self { location: location.to_string(), registry, limits })
+        Ok(Self { shown: location.to_string(), location, registry, limits })
     }
 
     /// How it is named.
     pub(crate) fn location(&self) -> &str {
-        &self.location
+        &self.shown
+    }
+
+    /// Whether a package may be published there in this version, without changing anything: `AlreadyThere` where it is
+    /// with the same content, an error where it is with another, or where nothing can be published.
+    pub(crate) fn could_publish(&self, publication: &Publication) -> Result<Published, RegistryError> {
+        if matches!(self.location, Location::Web(_)) {
+            // Its own words, and it is not asked for more.
+            return self.registry.publish(publication);
+        }
+        let Publication { package, version, release, .. } = publication;
+        match self.registry.release(package, version) {
+            Ok(there) if there.sha256 == release.sha256 => Ok(Published::AlreadyThere),
+            Ok(there) => {
+                Err(RegistryError::Exists { package: package.clone(), version: version.clone(), there: there.sha256 })
+            }
+            // A folder becomes a registry with the first package.
+            Err(
+                RegistryError::NoPackage { .. } | RegistryError::NoVersion { .. } | RegistryError::NotARegistry { .. },
+            ) => Ok(Published::New),
+            Err(error) => Err(error),
+        }
     }
 
     /// The registry itself.

@@ -160,7 +160,10 @@ impl Node {
             kernel.restore(Arc::new(components)).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
         timers.processes_are_back().await;
         let fresh = match &settings.packages {
-            Some(folder) => bundled::install_all(&kernel, &vfs, folder).await.map_err(|error| failed(&error))?,
+            Some(folder) => {
+                let installed = bundled::install_all(&kernel, &vfs, folder, settings.tools).await;
+                installed.map_err(|error| failed(&error))?
+            }
             None => {
                 tracing::warn!(
                     "the node's own packages were not found, so nothing can be installed; name their folder with --packages"

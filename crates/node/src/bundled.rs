@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wharf_http::Tools;
 use wharf_kernel::Kernel;
 use wharf_kernel::lifecycle::{NewProcess, Revocation};
 use wharf_kernel::module::Access;
@@ -15,6 +16,8 @@ use wharf_vfs::{Vfs, VfsPath};
 
 /// The publisher of the node's own packages. A package of anyone else in their folder is left alone.
 const PUBLISHER: &str = "sys";
+/// Runs programs that come over the endpoint for tools, as `kit run-tests` wants it: only where those need no token.
+const TESTER: &str = "tester";
 /// Version of the guest interface that the node's own packages are built for.
 const WIT_VERSION: u32 = 1;
 
@@ -39,12 +42,17 @@ pub enum BundledError {
     },
 }
 
-/// Puts every package of the node that is in `folder` in place. Returns how many were new or had changed.
+/// Puts every package of the node that is in `folder` in place, for the tools that it serves. Returns how many were new or
+/// had changed.
 ///
 /// A package counts as in place once its zip is in its drive, which comes last: a boot that was cut off before is done again.
-pub async fn install_all(kernel: &Kernel, vfs: &Arc<Vfs>, folder: &Path) -> Result<usize, BundledError> {
+pub async fn install_all(kernel: &Kernel, vfs: &Arc<Vfs>, folder: &Path, tools: Tools) -> Result<usize, BundledError> {
     let mut bundled = Vec::new();
     for (package, path) in find(folder).map_err(|source| BundledError::Folder { path: folder.to_owned(), source })? {
+        if package.package_name == TESTER && tools != Tools::KitCompat {
+            take_away(kernel, &package).await.map_err(|reason| BundledError::Package { package, reason })?;
+            continue;
+        }
         let placed = put_in_place(kernel, vfs, &package, &path).await;
         bundled.push(placed.map_err(|reason| BundledError::Package { package, reason })?);
     }
@@ -118,9 +126,7 @@ async fn put_in_place(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path
         return Ok(Bundled { package, processes, new_zip: None });
     }
     // Those that another version had, and what they spawned, are not of this one.
-    for id in kernel.guests_of(&package) {
-        end(kernel, &id).await?;
-    }
+    end_all(kernel, kernel.guests_of(&package)).await?;
     kernel.revoke_package(&package).await.map_err(|error| error.to_string())?;
     unpack(Arc::clone(vfs), package.clone(), zip.clone()).await?;
     for planned in &processes {
@@ -128,6 +134,17 @@ async fn put_in_place(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path
         create(kernel, planned, wasm.to_vec()).await?;
     }
     Ok(Bundled { package, processes, new_zip: Some(zip) })
+}
+
+/// Ends the processes that a boot with other settings has left of a package, with all authority that came from it. Its drives
+/// stay.
+async fn take_away(kernel: &Kernel, package: &PackageId) -> Result<(), String> {
+    let guests = kernel.guests_of(package);
+    if guests.is_empty() {
+        return Ok(());
+    }
+    end_all(kernel, guests).await?;
+    kernel.revoke_package(package).await.map_err(|error| error.to_string())
 }
 
 /// The zip is written last, so one that is there and the same says that everything else was, too.
@@ -162,8 +179,11 @@ async fn keep_zip(vfs: Arc<Vfs>, package: PackageId, zip: Vec<u8>) -> Result<(),
     tokio::task::spawn_blocking(keep).await.map_err(|error| error.to_string())?
 }
 
-async fn end(kernel: &Kernel, id: &ProcessId) -> Result<(), String> {
-    kernel.kill(id, Revocation::Revoke).await.map(drop).map_err(|error| error.to_string())
+async fn end_all(kernel: &Kernel, processes: Vec<ProcessId>) -> Result<(), String> {
+    for id in processes {
+        kernel.kill(&id, Revocation::Revoke).await.map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
 async fn create(kernel: &Kernel, planned: &PlannedProcess, wasm: Vec<u8>) -> Result<(), String> {

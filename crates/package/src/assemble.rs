@@ -109,6 +109,9 @@ impl Ingredients {
     /// The component `x-y.wasm` is made of `<package>_x_y.wasm` or `x_y.wasm` in the first of `modules_dirs` that has
     /// one: packages that are built into one folder may have processes of the same name. Where there is no such module, a
     /// component must be in `pkg/` already (from a compiler that makes components).
+    ///
+    /// What only other processes start, by `spawn`, is named by neither file: a folder `x-y/` with a crate for `cdylib` becomes
+    /// `x-y.wasm` all the same.
     pub fn gather(package_dir: &Path, modules_dirs: &[&Path], ui: Option<&Path>) -> Result<Self, AssembleError> {
         let metadata_bytes = read(&package_dir.join(metadata::FILE_NAME))?;
         let package = Metadata::parse(&metadata_bytes)?.package_id()?;
@@ -131,6 +134,16 @@ impl Ingredients {
         for wasm in processes.chain(scripts.iter().map(|(wasm, _)| wasm)) {
             if modules.iter().all(|module| module.wasm != wasm) {
                 modules.extend(find_module(&package, &tree, wasm, modules_dirs)?);
+            }
+        }
+        for wasm in crates(package_dir)? {
+            if modules.iter().any(|module| module.wasm == wasm) {
+                continue;
+            }
+            match find_module(&package, &tree, &wasm, modules_dirs) {
+                // It may be a library, or be called otherwise than its folder.
+                Err(AssembleError::NoModule { .. }) => {}
+                found => modules.extend(found?),
             }
         }
         Ok(Self { package, manifest, tree, modules })
@@ -166,6 +179,27 @@ impl Ingredients {
         let contents = Package::check(&zip)?;
         Ok(Assembled { package, zip, contents })
     }
+}
+
+/// The components that the folders of the package with crates of their own would become, sorted.
+fn crates(package_dir: &Path) -> Result<Vec<String>, AssembleError> {
+    let failed = |path: &Path, source| AssembleError::Read { path: path.to_owned(), source };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(package_dir).map_err(|error| failed(package_dir, error))? {
+        let entry = entry.map_err(|error| failed(package_dir, error))?;
+        let path = entry.path().join("Cargo.toml");
+        match (entry.file_name().into_string(), std::fs::read_to_string(&path)) {
+            (Ok(name), Ok(toml)) if toml.contains("cdylib") => names.push(format!("{name}.wasm")),
+            (_, Err(error)) if !is_no_file(&error) => return Err(failed(&path, error)),
+            _ => {}
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn is_no_file(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
 /// `None` when `pkg/` has a component already.

@@ -52,6 +52,26 @@ fn a_package_is_put_together_without_touching_its_source() {
     assert!(!source.dir.path().join("pkg/my-app.wasm").exists() && !source.dir.path().join("pkg/api.zip").exists());
 }
 
+/// A worker, for example: neither the manifest nor `scripts.json` knows it.
+#[test]
+fn what_is_only_spawned_belongs_to_the_package() {
+    let source = Source::new();
+    for (name, kind) in [("my-worker", "cdylib"), ("common", "rlib"), ("not-built", "cdylib")] {
+        source.write(&format!("{name}/Cargo.toml"), format!("[lib]\ncrate-type = [\"{kind}\"]\n").as_bytes());
+    }
+    // Those of other packages may be in the same folder.
+    for module in ["my_app", "my_app_my_worker", "my_worker", "common", "stranger"] {
+        source.write(&format!("modules/{module}.wasm"), &[COMPONENT, module.as_bytes()].concat());
+    }
+    let assembled = source.assemble().unwrap();
+    let archive = Archive::open(&assembled.zip, &ArchiveLimits::default()).unwrap();
+    let names: Vec<_> = archive.entries().iter().map(|entry| entry.name.as_str()).collect();
+    let expected =
+        ["api.zip", "manifest.json", "metadata.json", "my-app.wasm", "my-worker.wasm", "ui", "ui/index.html"];
+    assert_eq!(names, expected);
+    assert_eq!(archive.read("my-worker.wasm").unwrap(), [COMPONENT, b"my_app_my_worker"].concat());
+}
+
 #[test]
 fn a_component_of_another_compiler_is_taken_from_pkg() {
     let source = Source::new();

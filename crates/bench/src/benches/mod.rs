@@ -17,6 +17,7 @@ mod slow;
 mod start;
 mod state;
 mod std_fs;
+mod tools;
 mod wasi_http;
 
 use anyhow::Result;
@@ -67,13 +68,15 @@ pub(crate) enum Name {
     Kv,
     /// SQL: a row by its key
     Sqlite,
+    /// What authors and owners wait for: build, install, ps, watch; only when it is asked for
+    Tools,
     /// Memory of 10,000 processes that wait, and boot of a node that has them; only when it is asked for
     Crowd,
 }
 
 impl Name {
     /// In the order of the table.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::RoundTrip,
         Self::Pipelined,
         Self::Pairs,
@@ -92,12 +95,13 @@ impl Name {
         Self::StdFs,
         Self::Kv,
         Self::Sqlite,
+        Self::Tools,
         Self::Crowd,
     ];
 
     /// Whether it is measured when nothing is asked for by name: what takes minutes is not.
     pub(crate) fn is_usual(self) -> bool {
-        !matches!(self, Self::Crowd | Self::Slow)
+        !matches!(self, Self::Crowd | Self::Slow | Self::Tools)
     }
 
     /// For people who wait.
@@ -121,6 +125,7 @@ impl Name {
             Self::StdFs => "std::fs in a guest",
             Self::Kv => "keys and values",
             Self::Sqlite => "SQL",
+            Self::Tools => "build, install, ps, watch",
             Self::Crowd => "10,000 processes",
         }
     }
@@ -146,6 +151,7 @@ impl Name {
             Self::StdFs => std_fs::run(bench),
             Self::Kv => databases::kv(bench),
             Self::Sqlite => databases::sqlite(bench),
+            Self::Tools => tools::run(bench),
             Self::Crowd => crowd::run(bench),
         }
     }

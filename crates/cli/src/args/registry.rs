@@ -32,6 +32,7 @@ Examples:
   wharf publish chat --to /srv/packages                  what `wharf build` made of the folder `chat`
   wharf publish chat:alice.os.zip --to oci://ghcr.io/alice
   wharf publish chat --to oci://127.0.0.1:5000 --json
+  wharf publish chat --to /srv/packages --dry-run        what would be published, and whether it could be
 
 The version is that of the package's `metadata.json`. One that is published stays as it is: another content needs another
 version. A zip that was signed is published as it is signed; sign before you publish.
@@ -49,6 +50,10 @@ pub(crate) struct Publish {
     /// The registry: a folder, or `oci://host[:port][/prefix]` [default: that of your settings]
     #[arg(long, env = "WHARF_REGISTRY", value_name = "REGISTRY")]
     pub(crate) to: Option<String>,
+
+    /// Show what would be published, and where to, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 
     #[command(flatten)]
     pub(crate) settings: RegistriesArgs,

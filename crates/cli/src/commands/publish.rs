@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wharf_registry::client::{Publication, Published};
 use wharf_registry::{Digest, PackageRef, Release, Version};
 
@@ -27,19 +27,63 @@ pub(crate) fn run(args: &Publish, output: &mut Output) -> CliResult<()> {
             package.publisher()
         ));
     }
+    if args.dry_run {
+        let published = opened.could_publish(&publication).map_err(registries::failed)?;
+        note("nothing was changed");
+        return report_dry_run(&publication, &opened, published, output);
+    }
     let size = text::bytes(publication.zip.len());
     note(&format!("publishing {package}@{version}, {size}, to {} ...", text::clean_line(opened.location())));
     let published = opened.registry().publish(&publication).map_err(registries::failed)?;
     match output.format() {
-        Format::Json => output.json(&json!({
-            "package_id": package.id(), "version": version, "version_hash": release.sha256, "bytes": release.bytes,
-            "signed_by": release.signed_by, "registry": opened.location(), "new": published == Published::New,
-        })),
+        Format::Json => output.json(&as_json(&publication, &opened, published)),
         Format::Text => output.line(&match published {
             Published::New => format!("{package}@{version} is published, SHA-256 {}", release.sha256),
             Published::AlreadyThere => format!("{package}@{version} was published before, with the same content"),
         }),
     }
+}
+
+fn as_json(publication: &Publication, opened: &Opened, published: Published) -> Value {
+    let Publication { package, version, release, .. } = publication;
+    json!({
+        "package_id": package.id(), "version": version, "version_hash": release.sha256, "bytes": release.bytes,
+        "signed_by": release.signed_by, "registry": opened.location(), "new": published == Published::New,
+    })
+}
+
+/// What would be published, with all that a registry lists of it.
+fn report_dry_run(
+    publication: &Publication,
+    opened: &Opened,
+    published: Published,
+    output: &mut Output,
+) -> CliResult<()> {
+    let Publication { package, version, release, zip } = publication;
+    if output.format() == Format::Json {
+        let mut told = as_json(publication, opened, published);
+        if let Value::Object(fields) = &mut told {
+            fields.insert("title".to_owned(), json!(release.title));
+            fields.insert("description".to_owned(), json!(release.description));
+            fields.insert("dry_run".to_owned(), json!(true));
+        }
+        return output.json(&told);
+    }
+    let told = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), text::clean_line);
+    let outcome = match published {
+        Published::New => "would be published",
+        Published::AlreadyThere => "is there already, with the same content",
+    };
+    let lines = [
+        format!("{package}@{version} {outcome}"),
+        format!("  to            {}", text::clean_line(opened.location())),
+        format!("  title         {}", told(&release.title)),
+        format!("  description   {}", told(&release.description)),
+        format!("  size          {}", text::bytes(zip.len())),
+        format!("  SHA-256       {}", release.sha256),
+        format!("  signed with   {}", release.signed_by.as_deref().unwrap_or("no key")),
+    ];
+    lines.iter().try_for_each(|line| output.line(line))
 }
 
 /// Looks at the package as those who install it will.
