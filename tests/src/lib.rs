@@ -22,6 +22,7 @@
 //! | [`authority`] | who holds what, handing it on, and whether it works |
 //! | [`prometheus`] | reading the node's counters |
 //! | [`packages`] | zips: built ones, and bad ones |
+//! | [`reference`] | the pages in `docs/reference`, made of the types |
 //! | [`installing`] | versions of one package, one after the other |
 //! | [`wait`] | waiting for what will be so |
 
@@ -50,6 +51,7 @@ pub mod paths;
 pub mod pebble;
 pub mod prober;
 pub mod prometheus;
+pub mod reference;
 pub mod rpc;
 pub mod running;
 pub mod shop;
