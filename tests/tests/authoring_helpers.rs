@@ -46,7 +46,8 @@ fn node_with(language: &str, main: &str, code: &str) -> Node {
     fs::write(package.join("src").join(main), code).unwrap();
     let manifest = package.join("pkg/manifest.json");
     let mut entries: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
-    let modules = ["http-server", "http-client", "kernel", "kv", "sqlite", "vfs"].map(|name| format!("{name}:distro:sys"));
+    let modules =
+        ["http-server", "http-client", "kernel", "kv", "sqlite", "vfs"].map(|name| format!("{name}:distro:sys"));
     entries[0]["request_capabilities"] = json!(modules);
     entries[0]["grant_capabilities"] = json!(["http-server:distro:sys", "http-client:distro:sys"]);
     fs::write(&manifest, entries.to_string()).unwrap();
@@ -127,8 +128,11 @@ fn asks_the_web(node: &Node) {
     });
     assert_eq!(ask(node, &json!({ "Web": told })), expected);
     let expected = json!([
-        ["response", "again", "timer:distro:sys"], ["socket", "bytes", [1, 2]], ["socket", "closed", null],
-        ["socket", "text", "hello"], ["timer", "now", "wake up"],
+        ["response", "again", "timer:distro:sys"],
+        ["socket", "bytes", [1, 2]],
+        ["socket", "closed", null],
+        ["socket", "text", "hello"],
+        ["timer", "now", "wake up"],
     ]);
     let heard = eventually("all is heard", || {
         let heard = ask(node, &json!("Heard"));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::Page;
+use super::shape::Shape;
 use super::source::{Content, Field, Item, Kind, Presence, Tagging, Types, Variant};
 
 /// The page of what several others use.
@@ -33,7 +34,8 @@ pub(super) fn of_module(types: &Types, page: &Page) -> String {
     for name in page.also {
         writer.section(types.get(name), "##");
     }
-    let mut shown: BTreeSet<String> = [page.actions, page.answers].into_iter().chain(page.request).map(str::to_owned).collect();
+    let mut shown: BTreeSet<String> =
+        [page.actions, page.answers].into_iter().chain(page.request).map(str::to_owned).collect();
     shown.extend(page.also.iter().map(|name| (*name).to_owned()));
     let mut first = page.errors.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     first.extend(reachable(types, &shown).into_iter().filter(|name| types.get(name).file == page.file));
@@ -51,7 +53,8 @@ pub(super) fn of_module(types: &Types, page: &Page) -> String {
 pub(super) fn of_common(types: &Types, pages: &[Page]) -> String {
     let mut names = BTreeSet::new();
     for page in pages {
-        let mut from: BTreeSet<_> = [page.actions, page.answers].into_iter().chain(page.request).map(str::to_owned).collect();
+        let mut from: BTreeSet<_> =
+            [page.actions, page.answers].into_iter().chain(page.request).map(str::to_owned).collect();
         from.extend(page.errors.iter().chain(page.also).map(|name| (*name).to_owned()));
         names.extend(reachable(types, &from));
     }
@@ -183,28 +186,40 @@ impl Writer<'_> {
 
     fn fields(&mut self, fields: &[Field], indent: &str) {
         for field in fields {
-            let mut names = BTreeSet::new();
-            field.shape.named(&mut names);
-            let mut shape = format!("`{}`", field.shape.json());
-            for name in &names {
-                let _ = write!(shape, " ({})", self.link(name));
-            }
+            let shape = self.shape(&field.shape);
             let left_out = if field.presence == Presence::MayBeLeftOut { ", may be left out" } else { "" };
             let docs = plain(&field.docs).split_whitespace().collect::<Vec<_>>().join(" ");
             self.line(&format!("{indent}* `{}`, {shape}{left_out}: {docs}", field.name));
         }
     }
 
+    /// A shape, with where the types in it are explained.
+    fn shape(&self, shape: &Shape) -> String {
+        if let Shape::Named(name) = shape {
+            return self.link(name);
+        }
+        let mut names = BTreeSet::new();
+        shape.named(&mut names);
+        let mut text = format!("`{}`", shape.json());
+        for name in &names {
+            let _ = write!(text, " ({})", self.link(name));
+        }
+        text
+    }
+
     /// To where a type is explained.
     fn link(&self, name: &str) -> String {
-        let item = self.types.get(name);
-        let anchor = name.to_lowercase();
-        let is_module = super::PAGES.iter().find(|page| page.file == item.file);
-        match is_module {
-            _ if item.file == self.here => format!("[{name}](#{anchor})"),
-            Some(page) => format!("[{name}]({}.md#{anchor})", page.name),
-            None if self.here.is_empty() => format!("[{name}](#{anchor})"),
-            None => format!("[{name}]({COMMON}#{anchor})"),
+        let file = &self.types.get(name).file;
+        let of_module = super::PAGES.iter().find(|page| page.file == file);
+        let anchor = match of_module {
+            Some(page) if page.actions == name => "requests".to_owned(),
+            Some(page) if page.answers == name => "answers".to_owned(),
+            _ => name.to_lowercase(),
+        };
+        match of_module {
+            Some(page) if file != self.here => format!("[{name}]({}.md#{anchor})", page.name),
+            None if !self.here.is_empty() => format!("[{name}]({COMMON}#{anchor})"),
+            _ => format!("[{name}](#{anchor})"),
         }
     }
 }
@@ -216,7 +231,7 @@ fn json(variant: &Variant, tagging: Tagging) -> String {
         Content::Nothing => return format!("\"{name}\""),
         Content::Values(shapes) => match shapes.as_slice() {
             [one] => one.json(),
-            several => format!("[{}]", several.iter().map(super::shape::Shape::json).collect::<Vec<_>>().join(", ")),
+            several => format!("[{}]", several.iter().map(Shape::json).collect::<Vec<_>>().join(", ")),
         },
         Content::Fields(fields) => object(fields, &format!("{{\"{name}\": }}")),
     };
@@ -259,4 +274,15 @@ fn plain(docs: &str) -> String {
     }
     text.push_str(rest);
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_rustdoc_become_what_they_are_about() {
+        let docs = "see [`crate::events`] and [`KvAction::Open`], [here](x.md) or [`there`](y.md), [`";
+        assert_eq!(plain(docs), "see `events` and `Open`, [here](x.md) or [`there`](y.md), [`");
+    }
 }

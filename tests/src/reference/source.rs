@@ -110,7 +110,8 @@ impl Item {
                 };
                 (item.ident, docs(&item.attrs), kind)
             }
-            syn::Item::Enum(item) => {
+            // What is not written as JSON is the node's own.
+            syn::Item::Enum(item) if is_derived(&item.attrs) => {
                 let all = Serde::of(&item.attrs);
                 let variants = item.variants.iter().map(|variant| Variant::of(variant, &all)).collect();
                 let tagging = if all.untagged { Tagging::Nothing } else { Tagging::Name };

@@ -80,7 +80,8 @@ mod tests {
     fn every_file_of_a_library_comes_with_the_package() {
         for (folder, library) in [("js", JAVASCRIPT), ("python", PYTHON)] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates").join(folder).join("wharf");
-            let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let names =
+                std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
             let there: BTreeSet<_> = names.filter(|name| name != "__pycache__").collect();
             let listed = library.iter().filter_map(|(name, _)| name.strip_prefix("src/wharf/").map(str::to_owned));
             assert_eq!(listed.collect::<BTreeSet<_>>(), there);
