@@ -6,6 +6,7 @@ import {
   Refused,
   Reply,
   Request,
+  Response,
   Router,
   Service,
   capability,
@@ -241,5 +242,6 @@ function onMessage(message) {
   const event = httpClient.event(message);
   if (fired) heard.push(["timer", fired.id, message.text()]);
   else if (event) heard.push(["socket", event.kind, event.kind === "bytes" ? [...event.bytes] : event.text]);
+  else if (message.isRequest()) new Response().failure("nobody understands that").send();
   else heard.push(["response", decode(message.context), message.source.split("@")[1]]);
 }

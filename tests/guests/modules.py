@@ -8,6 +8,7 @@ from wharf import (
     Refused,
     Reply,
     Request,
+    Response,
     Router,
     Service,
     capability,
@@ -250,5 +251,7 @@ def on_message(message):
     elif event:
         came = {"bytes": [*event.content], "closed": None}.get(event.kind, event.text)
         heard.append(["socket", event.kind, came])
+    elif message.is_request():
+        Response().failure("nobody understands that").send()
     else:
         heard.append(["response", message.context.decode(), message.source.split("@")[1]])

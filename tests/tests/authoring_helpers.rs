@@ -185,7 +185,7 @@ fn answers_the_web(node: &Node) {
 fn refuses(node: &Node) {
     for (asked, why) in [
         (r#""No""#, "not today"),
-        (r#""What""#, "`What` is none of Files, Keys, Sql,"),
+        (r#""What""#, "nobody understands that"),
         (r#""Manage""#, "this takes the capability"),
     ] {
         let refused = node.wharf(&["send", "tries", asked]);

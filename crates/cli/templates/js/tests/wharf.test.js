@@ -49,6 +49,17 @@ test("a service answers everything", () => {
   assert.match(host.printed[0], /TypeError/);
 });
 
+test("what no handler understands goes elsewhere, if there is somewhere", () => {
+  const heard = [];
+  const router = new wharf.Router().on("Known", () => 1);
+  assert.match(answered(router, '"Other"'), /none of Known/);
+  router.onMessage((message) => heard.push(message.text()));
+  arrives("wake up", { source: "timer:distro:sys" });
+  router.handle(wharf.awaitMessage());
+  assert.equal(answered(router, '"Known"'), "1");
+  assert.deepEqual(heard, ["wake up"]);
+});
+
 test("a service answers those who show a capability", () => {
   const service = new wharf.Service().onWith('{"all":1,"of":2}', "Wipe", () => "gone");
   assert.match(answered(service, '"Wipe"'), /^this takes the capability/);

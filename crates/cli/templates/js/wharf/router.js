@@ -5,7 +5,7 @@ import { bind, rules, stricter } from "./http_bind.js";
 import { HttpRequest, sentByServer, slashed } from "./http_request.js";
 import { awaitMessage } from "./message.js";
 import { Reply } from "./reply.js";
-import { Refused, Response } from "./request.js";
+import { Refused } from "./request.js";
 import { Service, complain } from "./service.js";
 import { SocketEvent, bindSocket } from "./socket.js";
 import { bindStream } from "./stream.js";
@@ -20,9 +20,8 @@ export class Router {
     this.paths = new Map();
     this.streams = new Map();
     this.sockets = new Map();
-    this.service = null;
+    this.service = new Service();
     this.onEvent = () => {};
-    this.onOther = null;
   }
 
   /** Answers a method, which is written in capitals. Given twice, the later handler counts; of two accesses the stricter one. */
@@ -75,24 +74,19 @@ export class Router {
 
   /** Answers the requests of processes by their names: see Service. */
   on(name, handler) {
-    this.named().on(name, handler);
+    this.service.on(name, handler);
     return this;
   }
 
   /** Likewise, for who shows a capability: see Service. */
   onWith(params, name, handler) {
-    this.named().onWith(params, name, handler);
+    this.service.onWith(params, name, handler);
     return this;
   }
 
-  named() {
-    this.service ??= new Service();
-    return this.service;
-  }
-
-  /** Handles the messages that are not of the web; with `on` beside it, those that are no request. */
+  /** Handles the messages that are not of the web and that no handler of `on` understands: see Service. */
   onMessage(handler) {
-    this.onOther = handler;
+    this.service.onMessage(handler);
     return this;
   }
 
@@ -125,9 +119,7 @@ export class Router {
     if (stream) this.answerStream(stream.handler, request);
     else if (request !== null) this.answer(request).send();
     else if (socket !== null) this.onEvent(socket);
-    else if (this.service !== null && message.isRequest()) this.service.handle(message);
-    else if (this.onOther !== null) this.onOther(message);
-    else if (message.isRequest()) new Response().failure("this process answers nothing but the web").send();
+    else this.service.handle(message);
   }
 
   answerStream(handler, request) {

@@ -16,7 +16,7 @@ export const complain = (error) =>
 export class Service {
   constructor() {
     this.handlers = new Map();
-    this.onOther = () => {};
+    this.onOther = null;
   }
 
   /** Answers the requests of this name. */
@@ -33,7 +33,10 @@ export class Service {
     });
   }
 
-  /** Handles what is no request: responses, for example. */
+  /**
+   * Handles what no handler understands: responses, what comes from timers and from WebSockets of `httpClient`, and other
+   * requests, which are its to answer. Without it those are answered with a failure.
+   */
   onMessage(handler) {
     this.onOther = handler;
     return this;
@@ -52,8 +55,17 @@ export class Service {
 
   /** Handles one message. */
   handle(message) {
-    if (message.isRequest()) this.answer(message).send();
-    else this.onOther(message);
+    if (message.isRequest() && (this.onOther === null || this.understands(message))) this.answer(message).send();
+    else this.onOther?.(message);
+  }
+
+  /** Whether there is a handler for a request. */
+  understands(message) {
+    try {
+      return this.handlers.has(named(message)[0]);
+    } catch {
+      return false;
+    }
   }
 
   /** What a request is answered with. */

@@ -54,6 +54,16 @@ class Wharf(unittest.TestCase):
         self.assertIn("94 is too large", self.answered(service, '{"Number":94}'))
         self.assertIn("is no place of a number", self.answered(service, '{"Number":-1}'))
 
+    def test_what_no_handler_understands_goes_elsewhere_if_there_is_somewhere(self):
+        heard = []
+        router = wharf.Router().on("Known", lambda _: 1)
+        self.assertIn("none of Known", self.answered(router, '"Other"'))
+        router.on_message(lambda message: heard.append(message.text()))
+        node.arrives("wake up", "timer:distro:sys")
+        router.handle(wharf.await_message())
+        self.assertEqual(self.answered(router, '"Known"'), "1")
+        self.assertEqual(heard, ["wake up"])
+
     def test_a_service_answers_those_who_show_a_capability(self):
         service = wharf.Service().on_with('{"all":1,"of":true}', "Wipe", lambda _: "gone")
         for shown in ([], ["no JSON"], ['{"all":1,"of":1}']):

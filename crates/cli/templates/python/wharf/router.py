@@ -7,7 +7,7 @@ from .http_bind import bind, rules, stricter
 from .http_request import HttpRequest, sent_by_server, slashed
 from .message import Message, await_message
 from .reply import RefusedWith, Reply
-from .request import Refused, Response
+from .request import Refused
 from .service import Service, complain
 from .socket import SocketEvent, bind_socket
 from .stream import bind_stream
@@ -24,9 +24,9 @@ class Router:
         self._paths = {}
         self._streams = {}
         self._sockets = {}
-        self._service: Service | None = None
+        #: Answers the requests of processes by their names.
+        self.service = Service()
         self._on_socket = lambda event: None
-        self._on_message = None
 
     def method(self, method: str, path: str, access: str, handler):
         """Answers a method, which is written in capitals. Given twice, the later handler counts; of two accesses the
@@ -70,13 +70,6 @@ class Router:
         self._on_socket = handler
         return self
 
-    @property
-    def service(self) -> Service:
-        """What answers the requests of processes by their names, once it is asked for."""
-        if self._service is None:
-            self._service = Service()
-        return self._service
-
     def on(self, name: str, handler):
         """Answers the requests of processes by their names: see Service."""
         self.service.on(name, handler)
@@ -88,8 +81,8 @@ class Router:
         return self
 
     def on_message(self, handler):
-        """Handles the messages that are not of the web; with `on` beside it, those that are no request."""
-        self._on_message = handler
+        """Handles the messages that are not of the web and that no handler of `on` understands: see Service."""
+        self.service.on_message(handler)
         return self
 
     def bind(self) -> None:
@@ -121,12 +114,8 @@ class Router:
                 self.answer(request).send()
         elif (socket := SocketEvent.of(event)) is not None:
             self._on_socket(socket)
-        elif self._service is not None and message.is_request():
-            self._service.handle(message)
-        elif self._on_message is not None:
-            self._on_message(message)
-        elif message.is_request():
-            Response().failure("this process answers nothing but the web").send()
+        else:
+            self.service.handle(message)
 
     @staticmethod
     def _answer_stream(handler, request: HttpRequest) -> None:

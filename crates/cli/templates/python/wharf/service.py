@@ -25,7 +25,7 @@ class Service:
 
     def __init__(self):
         self._handlers = {}
-        self._on_message = lambda message: None
+        self._on_message = None
         self.message: Message | None = None
 
     def on(self, name: str, handler):
@@ -44,7 +44,8 @@ class Service:
         return self.on(name, answer)
 
     def on_message(self, handler):
-        """Handles what is no request: responses, for example."""
+        """Handles what no handler understands: responses, what comes from timers and from WebSockets of `http_client`, and
+        other requests, which are its to answer. Without it those are answered with a failure."""
         self._on_message = handler
         return self
 
@@ -59,10 +60,17 @@ class Service:
     def handle(self, message: Message) -> None:
         """Handles one message."""
         self.message = message
-        if message.is_request():
+        if message.is_request() and (self._on_message is None or self.understands(message)):
             self.answer(message).send()
-        else:
+        elif self._on_message is not None:
             self._on_message(message)
+
+    def understands(self, message: Message) -> bool:
+        """Whether there is a handler for a request."""
+        try:
+            return named(message)[0] in self._handlers
+        except Refused:
+            return False
 
     def answer(self, message: Message) -> Response:
         """What a request is answered with."""
