@@ -23,6 +23,7 @@
 //! | [`prometheus`] | reading the node's counters |
 //! | [`packages`] | zips: built ones, and bad ones |
 //! | [`kit`] | what Kinode's `kit` sends, byte for byte |
+//! | [`reference`] | the pages in `docs/reference`, made of the types |
 //! | [`installing`] | versions of one package, one after the other |
 //! | [`wait`] | waiting for what will be so |
 
@@ -52,6 +53,7 @@ pub mod paths;
 pub mod pebble;
 pub mod prober;
 pub mod prometheus;
+pub mod reference;
 pub mod rpc;
 pub mod running;
 pub mod shop;

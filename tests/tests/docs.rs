@@ -137,10 +137,25 @@ fn running_a_node() {
 }
 
 #[test]
+fn starting() {
+    run("docs/start.md");
+}
+
+#[test]
+fn the_reference() {
+    run("docs/reference/README.md");
+}
+
+#[test]
 fn every_document_with_commands_has_a_test() {
     let (root, this) = (Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), include_str!("docs.rs"));
-    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    for document in docs.map(|name| format!("docs/{name}")).filter(|document| !GENERATED.contains(&document.as_str())) {
+    let documents = |folder: &str| {
+        let entries: Vec<_> = fs::read_dir(root.join(folder)).unwrap().map(Result::unwrap).collect();
+        let files = entries.into_iter().filter(|entry| entry.file_type().unwrap().is_file());
+        files.map(|file| format!("{folder}/{}", file.file_name().to_str().unwrap())).collect::<Vec<_>>()
+    };
+    let all = [documents("docs"), documents("docs/reference")].concat();
+    for document in all.into_iter().filter(|document| !GENERATED.contains(&document.as_str())) {
         let is_run = this.contains(&format!("run(\"{document}\");"));
         let has_commands = !blocks(&fs::read_to_string(root.join(&document)).unwrap()).is_empty();
         assert_eq!(is_run, has_commands, "{document}");

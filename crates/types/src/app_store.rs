@@ -1,8 +1,8 @@
 //! What `main:app-store:sys` is asked and answers.
 //!
-//! Failures carry their reason as [`crate::Failure`] in the response's metadata; the bodies are the reference's.
-//! [`AppStoreRequest::Packages`] and the requests after it are Wharf's own. Those from [`AppStoreRequest::Rollback`] on
-//! are for the node's owner only.
+//! Sending it messages takes its messaging capability. Failures carry their reason as [`crate::Failure`] in the response's
+//! metadata; the bodies are the reference's. [`AppStoreRequest::Packages`] and the requests after it are Wharf's own. Those
+//! from [`AppStoreRequest::Rollback`] on are for the node's owner only.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,10 @@ use crate::id::{PackageId, ProcessId};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum AppStoreRequest {
     /// Keep the zip in the blob, ready to be installed.
+    ///
+    /// * Blob: the zip.
+    /// * Takes: messaging.
+    /// * Answers: `NewPackageResponse`.
     NewPackage {
         /// What it is.
         package_id: PackageId,
@@ -22,6 +26,9 @@ pub enum AppStoreRequest {
         mirror: bool,
     },
     /// Install a zip that was kept.
+    ///
+    /// * Takes: messaging, and what the publisher's key asks for: see docs/packages.md.
+    /// * Answers: `InstallResponse`.
     Install {
         /// What.
         package_id: PackageId,
@@ -31,25 +38,55 @@ pub enum AppStoreRequest {
         metadata: Option<serde_json::Value>,
     },
     /// Remove a package's processes and its `pkg` drive.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `UninstallResponse`.
     Uninstall(PackageId),
     /// Which packages have an API.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `ApisResponse`.
     Apis,
     /// The `api.zip` of a package, as blob.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `GetApiResponse`, with the zip as blob.
     GetApi(PackageId),
     /// What is installed.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `PackagesResponse`.
     Packages,
     /// What an installed package asked for, and got.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `GrantedResponse`.
     Granted(PackageId),
     /// The same, and what the scripts of the package are: for whoever runs them.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `GrantedScriptsResponse`.
     GrantedScripts(PackageId),
     /// The publishers whose key is known.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `TrustedResponse`.
     Trusted,
     /// Put the version from before in place of the present one.
+    ///
+    /// * Takes: to be the node's owner.
+    /// * Answers: `RollbackResponse`.
     Rollback(PackageId),
     /// Remove a package with all that it kept: drives, databases, saved state, kept zips. Also of one that was
     /// uninstalled before.
+    ///
+    /// * Takes: to be the node's owner.
+    /// * Answers: `PurgeResponse`.
     Purge(PackageId),
     /// From now on, take packages of a publisher only with signatures of this key. Replaces one that was known.
+    ///
+    /// * Takes: to be the node's owner.
+    /// * Answers: `TrustResponse`.
     Trust {
         /// The publisher.
         publisher: String,
@@ -57,6 +94,9 @@ pub enum AppStoreRequest {
         public_key: String,
     },
     /// Forget the key of a publisher.
+    ///
+    /// * Takes: to be the node's owner.
+    /// * Answers: `TrustResponse`.
     Distrust {
         /// The publisher.
         publisher: String,

@@ -1,4 +1,10 @@
 //! What `http-client:distro:sys` is asked and answers, and the frames it sends to processes.
+//!
+//! Sending it messages takes its messaging capability. A process that holds capabilities `{"host":"<pattern>"}` of this module
+//! may ask only those hosts; addresses that are not public are refused to everyone, unless the node's settings allow them. For
+//! frames of WebSockets to arrive, the process grants the module its own messaging capability.
+//!
+//! Where a reason has no kind of error it is in the metadata of the response, `{"error":"…"}`.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -15,8 +21,17 @@ const LABEL_BYTES_MAX: usize = 63;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HttpClientAction {
     /// Send an HTTP request; the blob is its body.
+    ///
+    /// * Blob: the body.
+    /// * Takes: messaging, and the host: see above.
+    /// * Answers: `{"Ok":{"Http":…}}`, with the body as blob.
+    /// * Refuses: `BadMethod`, `BadUrl`, `BadVersion`, `BuildRequestFailed`, `ExecuteRequestFailed`.
     Http(OutgoingHttpRequest),
     /// Open a WebSocket.
+    ///
+    /// * Takes: messaging, and the host: see above.
+    /// * Answers: `{"Ok":"WebSocketAck"}`.
+    /// * Refuses: `BadUrl`; `WsOpenFailed`, with the reason in the metadata.
     WebSocketOpen {
         /// `ws://…` or `wss://…`.
         url: String,
@@ -26,6 +41,11 @@ pub enum HttpClientAction {
         channel_id: u32,
     },
     /// Send the blob as a frame.
+    ///
+    /// * Blob: the bytes.
+    /// * Takes: messaging, and that the socket is the caller's.
+    /// * Answers: `{"Ok":"WebSocketAck"}`, when there is room for another frame.
+    /// * Refuses: `WsPushUnknownChannel`, `WsPushNoBlob`, `WsPushBadText`.
     WebSocketPush {
         /// Number of the socket.
         channel_id: u32,
@@ -33,6 +53,10 @@ pub enum HttpClientAction {
         message_type: WsMessageType,
     },
     /// Close a socket.
+    ///
+    /// * Takes: messaging, and that the socket is the caller's.
+    /// * Answers: `{"Ok":"WebSocketAck"}`.
+    /// * Refuses: `WsCloseFailed`.
     WebSocketClose {
         /// Number of the socket.
         channel_id: u32,

@@ -1,4 +1,10 @@
 //! What `http-server:distro:sys` is asked and answers, and the requests it sends to processes.
+//!
+//! Sending it messages takes its messaging capability, and nothing else does: a process binds paths below its own
+//! `/<process id>`. For its requests to arrive, the process grants it its own messaging capability.
+//!
+//! [`HttpServerRequest::Http`] is answered with an [`HttpResponse`], and the body as blob. Where a reason has no kind of error it
+//! is in the metadata of the response, `{"error":"…"}`.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +14,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HttpServerAction {
     /// Send requests for a path to the caller; with `cache`, answer GETs with the blob instead.
+    ///
+    /// * Blob: with `cache`, the answer; its media type is the `Content-Type`.
+    /// * Takes: messaging.
+    /// * Answers: `{"Ok":null}`.
+    /// * Refuses: `NoBlob`, `InvalidSourceProcess`; `MalformedRequest` for a path that cannot be bound.
     Bind {
         /// Path below `/<process id>`.
         path: String,
@@ -19,6 +30,11 @@ pub enum HttpServerAction {
         cache: bool,
     },
     /// [`HttpServerAction::Bind`] on the process's own subdomain.
+    ///
+    /// * Blob: with `cache`, the answer.
+    /// * Takes: messaging.
+    /// * Answers: `{"Ok":null}`.
+    /// * Refuses: as `Bind`.
     SecureBind {
         /// Path below `/<process id>`.
         path: String,
@@ -26,11 +42,19 @@ pub enum HttpServerAction {
         cache: bool,
     },
     /// The path answers 404 from now on.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `{"Ok":null}`.
+    /// * Refuses: as `Bind`.
     Unbind {
         /// Path below `/<process id>`.
         path: String,
     },
     /// Open WebSockets at a path for the caller.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `{"Ok":null}`.
+    /// * Refuses: `InvalidSourceProcess`; `MalformedRequest` for a path that cannot be bound.
     WebSocketBind {
         /// Path below `/<process id>`.
         path: String,
@@ -41,6 +65,10 @@ pub enum HttpServerAction {
         extension: bool,
     },
     /// [`HttpServerAction::WebSocketBind`] on the process's own subdomain.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `{"Ok":null}`.
+    /// * Refuses: as `WebSocketBind`.
     WebSocketSecureBind {
         /// Path below `/<process id>`.
         path: String,
@@ -48,11 +76,19 @@ pub enum HttpServerAction {
         extension: bool,
     },
     /// The path opens no WebSockets from now on.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `{"Ok":null}`.
+    /// * Refuses: as `WebSocketBind`.
     WebSocketUnbind {
         /// Path below `/<process id>`.
         path: String,
     },
     /// What the server tells a process; nobody may send it.
+    ///
+    /// * Takes: nobody may.
+    /// * Answers: nothing.
+    /// * Refuses: `MalformedRequest`.
     WebSocketOpen {
         /// Path below `/<process id>`.
         path: String,
@@ -60,6 +96,12 @@ pub enum HttpServerAction {
         channel_id: u32,
     },
     /// Send the blob as a frame.
+    ///
+    /// * Blob: the bytes; none is needed for `Close`.
+    /// * Takes: messaging, and that the socket is the caller's.
+    /// * Answers: `{"Ok":null}`.
+    /// * Refuses: `WsChannelNotFound`, also for a socket that was closed because its client reads too little;
+    ///   `NoBlob`, `WsPingPongTooLong`.
     WebSocketPush {
         /// Number of the socket.
         channel_id: u32,
@@ -67,6 +109,11 @@ pub enum HttpServerAction {
         message_type: WsMessageType,
     },
     /// Send the blob to an extension, which answers in the name of the process.
+    ///
+    /// * Blob: the bytes.
+    /// * Takes: messaging, and that the socket is the caller's.
+    /// * Answers: what the extension answers; nothing, where it is asked for a request.
+    /// * Refuses: `WsChannelNotFound`, `NoBlob`; `MalformedRequest` with the reason in the metadata.
     WebSocketExtPushOutgoing {
         /// Number of the socket.
         channel_id: u32,
@@ -76,6 +123,10 @@ pub enum HttpServerAction {
         desired_reply_type: MessageType,
     },
     /// What goes over the socket of an extension, both ways, as MessagePack with names; nobody may send it as a message.
+    ///
+    /// * Takes: nobody may.
+    /// * Answers: nothing.
+    /// * Refuses: `MalformedRequest`.
     WebSocketExtPushData {
         /// Id of the request it belongs to.
         id: u64,
@@ -85,10 +136,17 @@ pub enum HttpServerAction {
         blob: Vec<u8>,
     },
     /// Close a socket of the caller. One that is not open is closed already.
+    ///
+    /// * Takes: messaging, and that the socket is the caller's.
+    /// * Answers: `{"Ok":null}`.
     WebSocketClose(u32),
     /// An addition of ours: [`HttpServerAction::Bind`] for bodies of any length. A request comes before its body has
     /// arrived, with a number in [`IncomingHttpRequest::stream`] under which the process takes that body and gives its
     /// own, piece by piece.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `{"Ok":null}`.
+    /// * Refuses: as `Bind`.
     StreamBind {
         /// Path below `/<process id>`.
         path: String,
@@ -98,12 +156,29 @@ pub enum HttpServerAction {
         local_only: bool,
     },
     /// Take the next piece of a request's body, which comes as the blob of the reply; an empty one is the end.
+    ///
+    /// * Takes: messaging, and that the stream is the caller's.
+    /// * Answers: `{"Ok":null}`, with the piece as blob.
+    /// * Refuses: `StreamNotFound`, `StreamBusy`, `StreamBroken`.
     StreamRead(u32),
     /// Send the blob as the next piece of an answer's body. The reply comes when there is room for another.
+    ///
+    /// * Blob: the piece.
+    /// * Takes: messaging, and that the stream is the caller's.
+    /// * Answers: `{"Ok":null}`.
+    /// * Refuses: `StreamNotFound`, `StreamBusy`.
     StreamWrite(u32),
     /// The answer's body is complete.
+    ///
+    /// * Takes: messaging, and that the stream is the caller's.
+    /// * Answers: `{"Ok":null}`.
+    /// * Refuses: `StreamNotFound`.
     StreamEnd(u32),
     /// The answer's body will not be complete: the client is told by a connection that breaks off.
+    ///
+    /// * Takes: messaging, and that the stream is the caller's.
+    /// * Answers: `{"Ok":null}`.
+    /// * Refuses: `StreamNotFound`.
     StreamAbort(u32),
 }
 

@@ -7,7 +7,8 @@
 //!
 //! Messaging the kernel is the right to look at processes and the node, and to manage one's own package with what one
 //! holds. The rest takes the kernel's capability `{"root":true}`; so do [`KernelCommand::Metrics`],
-//! [`KernelCommand::Events`] and [`KernelCommand::Trace`], which show what others do.
+//! [`KernelCommand::Events`] and [`KernelCommand::Trace`], which show what others do. Everything that is not named here as
+//! refused otherwise is refused with [`KernelResponse::Err`].
 
 use std::collections::BTreeMap;
 
@@ -25,8 +26,17 @@ use crate::trace::TracePage;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum KernelCommand {
     /// Every process that was loaded may start. Only the node itself says this.
+    ///
+    /// * Takes: nobody may.
+    /// * Answers: `Err`.
     Booted,
     /// Create a process from the component in the blob. It starts with [`KernelCommand::RunProcess`].
+    ///
+    /// * Blob: the component.
+    /// * Takes: that the process is of the sender's package, or root; without root, the component lies in a drive
+    ///   of that package.
+    /// * Answers: `InitializedProcess`.
+    /// * Refuses: `InitializeProcessError`.
     InitializeProcess {
         /// Its id.
         id: ProcessId,
@@ -43,6 +53,9 @@ pub enum KernelCommand {
         public: bool,
     },
     /// Give capabilities to a process: with root any, else what the sender holds or issues.
+    ///
+    /// * Takes: that the process is of the sender's package, or root.
+    /// * Answers: `Ok`.
     GrantCapabilities {
         /// Who gets them.
         target: ProcessId,
@@ -51,6 +64,9 @@ pub enum KernelCommand {
         capabilities: Vec<Capability>,
     },
     /// Take capabilities from a process, and from nobody else.
+    ///
+    /// * Takes: that the process is of the sender's package, or root.
+    /// * Answers: `Ok`.
     DropCapabilities {
         /// Who loses them.
         target: ProcessId,
@@ -59,6 +75,9 @@ pub enum KernelCommand {
         capabilities: Vec<Capability>,
     },
     /// Take capabilities from a process and from everyone who has them through it.
+    ///
+    /// * Takes: that the target, or the issuer of each capability, is of the sender's package, or root.
+    /// * Answers: `Ok`.
     RevokeCapabilities {
         /// From whom; `None` is everyone.
         target: Option<ProcessId>,
@@ -67,10 +86,19 @@ pub enum KernelCommand {
         capabilities: Vec<Capability>,
     },
     /// Revoke everything that processes of a package hold, what they handed on, and what they issued.
+    ///
+    /// * Takes: to be of the package, or root.
+    /// * Answers: `Ok`.
     RevokePackage(PackageId),
     /// What a process holds and issued, for people.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `Capabilities`.
     Capabilities(ProcessId),
     /// Change what happens when a process ends.
+    ///
+    /// * Takes: that the process is of the sender's package, or root.
+    /// * Answers: `Ok`.
     SetOnExit {
         /// Which process.
         target: ProcessId,
@@ -78,16 +106,37 @@ pub enum KernelCommand {
         on_exit: OnExit,
     },
     /// Call `init` of a process that was initialized.
+    ///
+    /// * Takes: that the process is of the sender's package, or root.
+    /// * Answers: `StartedProcess`.
+    /// * Refuses: `RunProcessError`.
     RunProcess(ProcessId),
     /// End a process. With request metadata `no-revoke`, what it issued stays valid.
+    ///
+    /// * Takes: that the process is of the sender's package, or root.
+    /// * Answers: `KilledProcess`.
     KillProcess(ProcessId),
     /// Stop the node.
+    ///
+    /// * Takes: root.
+    /// * Answers: `Ok`, and then the node ends.
     Shutdown,
     /// Look at the process table.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `Debug`.
     Debug(KernelDebug),
     /// Compile and link the component in the blob, and keep nothing but the compiled code.
+    ///
+    /// * Blob: the component.
+    /// * Takes: messaging.
+    /// * Answers: `Ok`.
     CheckComponent,
     /// Check the Ed25519 signature of the blob, of at most 64 KiB. For guests, which need no cryptography of their own then.
+    ///
+    /// * Blob: what was signed.
+    /// * Takes: messaging.
+    /// * Answers: `Ok`.
     VerifySignature {
         /// The signer's key, 64 hex digits.
         public_key: String,
@@ -95,14 +144,29 @@ pub enum KernelCommand {
         signature: String,
     },
     /// Every process with its state, for people.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `Processes`.
     Processes,
     /// The processes that are gone, as far as they are remembered, with how they ended.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `Ended`.
     Ended,
     /// The node itself, for people.
+    ///
+    /// * Takes: messaging.
+    /// * Answers: `Status`.
     Status,
     /// What the node counts.
+    ///
+    /// * Takes: root.
+    /// * Answers: `Metrics`.
     Metrics,
     /// What happened to processes and capabilities: see [`crate::events`].
+    ///
+    /// * Takes: root.
+    /// * Answers: `Events`.
     Events {
         /// Number of the last event that the sender knows; with `null`, from the oldest that is kept.
         after: Option<u64>,
@@ -111,6 +175,9 @@ pub enum KernelCommand {
         wait_ms: u64,
     },
     /// The live messages of one process: see [`crate::trace`]. The first request begins to trace it.
+    ///
+    /// * Takes: root.
+    /// * Answers: `Trace`.
     Trace {
         /// The process.
         process: ProcessId,

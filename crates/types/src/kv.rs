@@ -3,8 +3,12 @@
 //! A request names a database and what to do with it. Values travel in the blob, keys in the body. Keys are bytes and are
 //! ordered as bytes are.
 //!
-//! `Open` gives the caller the capabilities `{"kind":"read","db_key":[<package>,"<db>"]}` and `"write"`; each other action
-//! takes one of them.
+//! `Open` gives the caller the capabilities `{"kind":"read","db_key":[<package>,"<db>"]}` and `"write"`, issued by this module;
+//! `read` and `write` below are these, also for processes of the package. Root is the module's capability `{"root":true}`,
+//! which stands for all of them.
+//!
+//! Besides what an action names it may be refused with `NoReadCap` or `NoWriteCap`, `MalformedRequest`, `RocksDBError` where a
+//! limit is reached or the database is damaged, and `IOError`.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,12 +30,29 @@ pub struct KvRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KvAction {
     /// Make it if there is none, and get its capabilities. For processes of its package.
+    ///
+    /// * Takes: to be of the package, or root.
+    /// * Answers: `Ok`.
+    /// * Refuses: `MismatchingPackageId`, `AddCapFailed`.
     Open,
     /// Remove it with all in it. For processes of its package.
+    ///
+    /// * Takes: to be of the package, or root.
+    /// * Answers: `Ok`, also when there is none.
+    /// * Refuses: `MismatchingPackageId`.
     RemoveDb,
     /// Remove all databases of the package, whichever the request's `db` names. Wharf's own.
+    ///
+    /// * Takes: to be of the package, or root.
+    /// * Answers: `Ok`.
+    /// * Refuses: `MismatchingPackageId`.
     RemoveAll,
     /// Set a key to the blob.
+    ///
+    /// * Blob: the value.
+    /// * Takes: `write`.
+    /// * Answers: `Ok`.
+    /// * Refuses: `NoDb`, `NoTx`, `MalformedRequest` without a blob.
     Set {
         /// The key.
         key: Vec<u8>,
@@ -39,6 +60,10 @@ pub enum KvAction {
         tx_id: Option<u64>,
     },
     /// Remove a key; it need not be there.
+    ///
+    /// * Takes: `write`.
+    /// * Answers: `Ok`.
+    /// * Refuses: `NoDb`, `NoTx`.
     Delete {
         /// The key.
         key: Vec<u8>,
@@ -46,27 +71,51 @@ pub enum KvAction {
         tx_id: Option<u64>,
     },
     /// The value of a key as it was committed last, in the blob.
+    ///
+    /// * Takes: `read`.
+    /// * Answers: `Get`, with the value as blob.
+    /// * Refuses: `NoDb`, `KeyNotFound`.
     Get(Vec<u8>),
     /// Begin a transaction. Only the process that began it can use it, with this database; it ends with that process, and
     /// when it is too old.
+    ///
+    /// * Takes: `write`.
+    /// * Answers: `BeginTx`.
+    /// * Refuses: `NoDb`.
     BeginTx,
     /// Do what a transaction has gathered, all of it or nothing.
+    ///
+    /// * Takes: `write`.
+    /// * Answers: `Ok`.
+    /// * Refuses: `NoDb`, `NoTx`, `TxConflict`.
     Commit {
         /// Which.
         tx_id: u64,
     },
     /// [`KvAction::Open`], and settle what an acknowledgement is worth from now on.
+    ///
+    /// * Takes: to be of the package, or root.
+    /// * Answers: `Ok`.
+    /// * Refuses: `MismatchingPackageId`, `AddCapFailed`.
     OpenWith {
         /// It is remembered in the database.
         durability: Durability,
     },
     /// Forget a transaction.
+    ///
+    /// * Takes: `write`.
+    /// * Answers: `Ok`.
+    /// * Refuses: `NoDb`, `NoTx`.
     Rollback {
         /// Which.
         tx_id: u64,
     },
     /// The value of a key as a transaction sees it: with its own changes. Its commit fails with [`KvError::TxConflict`] when
     /// somebody else changed the key since.
+    ///
+    /// * Takes: `read` and `write`.
+    /// * Answers: `Get`, with the value as blob.
+    /// * Refuses: `NoDb`, `NoTx`, `KeyNotFound`, `TxConflict`.
     GetInTx {
         /// The key.
         key: Vec<u8>,
@@ -74,8 +123,17 @@ pub enum KvAction {
         tx_id: u64,
     },
     /// Keys in order, with their values.
+    ///
+    /// * Takes: `read`.
+    /// * Answers: `Scan`, with the values as blob.
+    /// * Refuses: `NoDb`.
     Scan(KvScan),
     /// Set a key to the blob, or remove it when there is none, if its value is what is expected.
+    ///
+    /// * Blob: the value; none to remove the key.
+    /// * Takes: `write`.
+    /// * Answers: `Ok`.
+    /// * Refuses: `NoDb`, `NotAsExpected`.
     CompareAndSet {
         /// The key.
         key: Vec<u8>,
@@ -83,8 +141,17 @@ pub enum KvAction {
         expected: Option<Vec<u8>>,
     },
     /// Several changes, all of them or nothing. The blob has the values, one after the other.
+    ///
+    /// * Blob: the values, one after the other.
+    /// * Takes: `write`.
+    /// * Answers: `Ok`.
+    /// * Refuses: `NoDb`, `MalformedRequest` when blob and lengths do not match.
     Batch(Vec<KvChange>),
     /// Copy the database as it is at one moment to a file of the host, for the node's owner. The blob has its path.
+    ///
+    /// * Takes: root.
+    /// * Answers: `Backup`, with a path as blob.
+    /// * Refuses: `NoDb`, `NoReadCap`.
     Backup,
 }
 

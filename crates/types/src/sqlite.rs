@@ -3,8 +3,12 @@
 //! A request names a database and what to do with it. Statements are in the body. Their parameters are a JSON array in the
 //! blob, and so are the rows that come back.
 //!
-//! `Open` gives the caller the capabilities `{"kind":"read","db_key":[<package>,"<db>"]}` and `"write"`; each other action
-//! takes one of them.
+//! `Open` gives the caller the capabilities `{"kind":"read","db_key":[<package>,"<db>"]}` and `"write"`, issued by this module;
+//! `read` and `write` below are these, also for processes of the package. Root is the module's capability `{"root":true}`,
+//! which stands for all of them.
+//!
+//! Besides what an action names it may be refused with `NoReadCap` or `NoWriteCap`, `MalformedRequest`, `RusqliteError` where a
+//! limit is reached or the database is damaged, and `IOError`.
 //!
 //! # Parameters
 //!
@@ -45,12 +49,29 @@ pub struct SqliteRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SqliteAction {
     /// Make it if there is none, and get its capabilities. For processes of its package.
+    ///
+    /// * Takes: to be of the package, or root.
+    /// * Answers: `Ok`.
+    /// * Refuses: `MismatchingPackageId`, `AddCapFailed`.
     Open,
     /// Remove it with all in it. For processes of its package.
+    ///
+    /// * Takes: to be of the package, or root.
+    /// * Answers: `Ok`, also when there is none.
+    /// * Refuses: `MismatchingPackageId`.
     RemoveDb,
     /// Remove all databases of the package, whichever the request's `db` names. Wharf's own.
+    ///
+    /// * Takes: to be of the package, or root.
+    /// * Answers: `Ok`.
+    /// * Refuses: `MismatchingPackageId`.
     RemoveAll,
     /// Run a statement that changes something; parameters are in the blob.
+    ///
+    /// * Blob: the parameters, if any.
+    /// * Takes: `write`.
+    /// * Answers: `Ok`.
+    /// * Refuses: `NoDb`, `NoTx`, `NotAWriteKeyword`, `InvalidParameters`, `RusqliteError`.
     Write {
         /// One statement.
         statement: String,
@@ -58,26 +79,52 @@ pub enum SqliteAction {
         tx_id: Option<u64>,
     },
     /// Run a statement that changes nothing; parameters are in the blob, and then rows.
+    ///
+    /// * Blob: the parameters, if any.
+    /// * Takes: `read`.
+    /// * Answers: `Read`, with the rows as blob.
+    /// * Refuses: `NoDb`, `NotAReadKeyword`, `InvalidParameters`, `RusqliteError`.
     Query(String),
     /// Begin a transaction. Only the process that began it can use it, with this database; it ends with that process, and
     /// when it is too old.
+    ///
+    /// * Takes: `write`.
+    /// * Answers: `BeginTx`.
+    /// * Refuses: `NoDb`.
     BeginTx,
     /// Run what a transaction has gathered, all of it or nothing.
+    ///
+    /// * Takes: `write`.
+    /// * Answers: `Ok`.
+    /// * Refuses: `NoDb`, `NoTx`, `RusqliteError`.
     Commit {
         /// Which.
         tx_id: u64,
     },
     /// [`SqliteAction::Open`], and settle what an acknowledgement is worth from now on.
+    ///
+    /// * Takes: to be of the package, or root.
+    /// * Answers: `Ok`.
+    /// * Refuses: `MismatchingPackageId`, `AddCapFailed`.
     OpenWith {
         /// It is remembered in the database.
         durability: Durability,
     },
     /// Forget a transaction.
+    ///
+    /// * Takes: `write`.
+    /// * Answers: `Ok`.
+    /// * Refuses: `NoDb`, `NoTx`.
     Rollback {
         /// Which.
         tx_id: u64,
     },
     /// [`SqliteAction::Query`] with columns in order and values that need no guessing.
+    ///
+    /// * Blob: the parameters, if any.
+    /// * Takes: `read`; with a transaction `write`, too.
+    /// * Answers: `Rows`, with the rows as blob.
+    /// * Refuses: `NoDb`, `NoTx`, `NotAReadKeyword`, `InvalidParameters`, `RusqliteError`.
     QueryTyped {
         /// One statement.
         statement: String,
@@ -85,6 +132,10 @@ pub enum SqliteAction {
         tx_id: Option<u64>,
     },
     /// Copy the database as it is at one moment to a file of the host, for the node's owner. The blob has its path.
+    ///
+    /// * Takes: root.
+    /// * Answers: `Backup`, with a path as blob.
+    /// * Refuses: `NoDb`, `NoReadCap`.
     Backup,
 }
 

@@ -1,4 +1,8 @@
-//! What `state:distro:sys` is asked and answers. Only the kernel and its holders reach it; guests use `get-state`.
+//! What `state:distro:sys` is asked and answers: what processes save.
+//!
+//! A process reads and saves its own by the functions `get-state`, `set-state` and `clear-state`, and needs none of this; it is for
+//! tools, which hold the module's messaging capability. Root is its capability `{"root":true}`, and the node's owner has it.
+//! What is no request is answered `BadJson`.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,14 +12,35 @@ use crate::id::{PackageId, ProcessId};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum StateAction {
     /// Read what a process saved; bytes come in the blob.
+    ///
+    /// * Takes: to be that process, or root.
+    /// * Answers: `GetState`, with the bytes as blob.
+    /// * Refuses: `NotFound`, `BadRequest`, `IOError`.
     GetState(ProcessId),
     /// Save the blob for a process.
+    ///
+    /// * Blob: the bytes.
+    /// * Takes: to be that process, or root.
+    /// * Answers: `SetState`.
+    /// * Refuses: `BadBytes`, `BadRequest`, `IOError`.
     SetState(ProcessId),
     /// Forget what a process saved.
+    ///
+    /// * Takes: to be that process, or root.
+    /// * Answers: `DeleteState`.
+    /// * Refuses: `BadRequest`, `IOError`.
     DeleteState(ProcessId),
     /// Forget what the processes of a package saved, those that are gone included. Wharf's own.
+    ///
+    /// * Takes: root.
+    /// * Answers: `DeleteState`.
+    /// * Refuses: `BadRequest`, `IOError`.
     DeletePackage(PackageId),
     /// Copy the whole database, as it is at one moment, to a file of the host.
+    ///
+    /// * Takes: root.
+    /// * Answers: `Backup`, with a path as blob.
+    /// * Refuses: `BadRequest`, `IOError`.
     Backup,
 }
 

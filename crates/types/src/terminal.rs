@@ -15,6 +15,9 @@ use crate::id::ProcessId;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TerminalRequest {
     /// Set or remove a short name. Also taken from processes of the terminal's own package.
+    ///
+    /// * Takes: to be the node's owner, or of the terminal's package.
+    /// * Answers: `EditAlias`.
     EditAlias {
         /// The short name.
         alias: String,
@@ -22,6 +25,10 @@ pub enum TerminalRequest {
         process: Option<String>,
     },
     /// Run a command line, and answer when its script has ended.
+    ///
+    /// * Takes: to be the node's owner.
+    /// * Answers: `Ran`, when the script has ended; `Nothing` for an empty line.
+    /// * Refuses: `Err`.
     Run {
         /// `<alias or process id> <arguments>`
         line: String,
@@ -30,11 +37,19 @@ pub enum TerminalRequest {
         name: Option<String>,
     },
     /// End a running script.
+    ///
+    /// * Takes: to be the node's owner.
+    /// * Answers: `Stopped`.
+    /// * Refuses: `Err`.
     Stop {
         /// Name of its process.
         name: String,
     },
     /// What can be typed.
+    ///
+    /// * Takes: to be the node's owner.
+    /// * Answers: `List`.
+    /// * Refuses: `Err`.
     List,
 }
 

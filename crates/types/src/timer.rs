@@ -8,7 +8,8 @@
 //! | fires as | the response to its request, with an empty body | a request to the process that set it |
 //! | lasts | until the process ends or is started again | until cancelled, or the process is removed; over restarts of process and node |
 //!
-//! `SetTimer` and `Debug` are as the reference has them; the others are additions.
+//! `SetTimer` and `Debug` are as the reference has them; the others are additions. Every process of the node may use it. What is
+//! no request is answered `Malformed`.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +17,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TimerAction {
     /// Show the timers of the sender in the node's log. Not answered.
+    ///
+    /// * Takes: nothing.
+    /// * Answers: nothing.
     Debug,
     /// Answer with an empty body after this many milliseconds, never earlier; with 0 at once. One over the limits is
     /// not answered at all, so that no refusal is taken for the time having come.
+    ///
+    /// * Takes: nothing.
+    /// * Answers: an empty body, when the time has come.
     SetTimer(u64),
     /// Send a request whenever a cron expression says so. Replaces the timer of the same process with the same id.
+    ///
+    /// * Takes: to be a process of a package.
+    /// * Answers: `Ok`.
+    /// * Refuses: `BadId`, `BadCron`, `TooMany`, `NotAProcess`, `Store`.
     Every {
         /// Name of the timer within the process.
         id: String,
@@ -32,6 +43,10 @@ pub enum TimerAction {
         body: Vec<u8>,
     },
     /// Send a request once. When the time has passed, or passes while the node is down, it is sent as soon as possible.
+    ///
+    /// * Takes: to be a process of a package.
+    /// * Answers: `Ok`.
+    /// * Refuses: `BadId`, `TooMany`, `NotAProcess`, `Store`.
     At {
         /// Name of the timer within the process.
         id: String,
@@ -42,11 +57,19 @@ pub enum TimerAction {
         body: Vec<u8>,
     },
     /// Forget a timer that was set with `Every` or `At`.
+    ///
+    /// * Takes: to be a process of a package.
+    /// * Answers: `Ok`.
+    /// * Refuses: `NoSuchTimer`, `NotAProcess`, `Store`.
     Cancel {
         /// Its name.
         id: String,
     },
     /// Tell the timers of the sender that were set with `Every` or `At`, by id.
+    ///
+    /// * Takes: to be a process of a package.
+    /// * Answers: `List`.
+    /// * Refuses: `NotAProcess`.
     List,
 }
 

@@ -48,9 +48,11 @@ Examples:
   wharf build && wharf install . --yes
 
 Builds the processes, makes components of them, builds `ui/` if it has a package.json, and packs all of it. What did not \
-change is not built again. The same contents give the same zip, apart from what is written in JavaScript and Python: their tools \
-run the code to make a component of it, which never comes out the same twice. Components that are in `pkg/` already are taken as \
-they are.
+change is not built again. Components that are in `pkg/` already are taken as they are.
+
+The same source gives the same zip, wherever it lies, if it is Rust or C. JavaScript's and Python's tools keep the memory of \
+an interpreter that ran the code once, and in it the keys of hash tables, which are random each time: a process in these comes out \
+with other bytes when it is built anew. Keep the zip that you publish.
 
 A folder is code by what is in it: Cargo.toml (Rust), package.json (JavaScript, by npm's componentize-qjs), pyproject.toml \
 (Python, by PyPI's componentize-py), or src/*.c (C, by zig or clang). A package may have several, each in a folder of its own.

@@ -1,6 +1,8 @@
 //! Processes in Python: a folder with a `pyproject.toml`, made a component by PyPI's `componentize-py`.
 //!
-//! That tool puts CPython beside the code, 19 MiB altogether, and imports the modules while the component is built.
+//! That tool puts CPython beside the code, 19 MiB altogether, and imports the modules while the component is built. What it keeps is
+//! the interpreter's memory, in which dictionaries and sets lie by a random key. It hands the interpreter no variables (no
+//! `PYTHONHASHSEED`), so the same source never gives the same component; upstream is bytecodealliance/componentize-py#247.
 
 use std::env;
 use std::fs;
@@ -87,8 +89,7 @@ pub(crate) fn build(unit: &Unit) -> CliResult<Vec<u8>> {
         componentize.arg("--python-path").arg(folder);
     }
     componentize.arg("--output").arg(&made).env("VIRTUAL_ENV", &environment.folder).current_dir(&unit.folder);
-    // The same component whatever the order in which a set happens to be in.
-    componentize.env("PYTHONHASHSEED", "0").env("PYTHONDONTWRITEBYTECODE", "1");
+    componentize.env("PYTHONDONTWRITEBYTECODE", "1");
     COMPONENTIZE
         .run(&format!("making a component of {} (Python; this takes a while)", unit.place()), &mut componentize)?;
     fs::read(&made).map_err(|error| CliError::file("read", &made, &error))

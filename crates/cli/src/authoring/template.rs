@@ -1,6 +1,7 @@
 //! Packages to begin with, named after their folder.
 
 mod files;
+mod library;
 
 use std::fs;
 use std::path::{Path, PathBuf};

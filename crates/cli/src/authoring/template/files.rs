@@ -1,12 +1,12 @@
 //! The files of templates. Those in Rust, apart from the blank one, are the node's own examples, so that they are built and
 //! tested with it.
 
-use super::{Language, Template};
+use super::{Language, Template, library};
 
 /// A file of a package: where it goes and what is in it.
 pub(super) type File = (&'static str, String);
 /// One that is written as it is, or has marks to be filled in.
-type Fixed = (&'static str, &'static str);
+pub(super) type Fixed = (&'static str, &'static str);
 
 pub(super) const METADATA: &str = include_str!("../../../templates/metadata.json");
 pub(super) const README: &str = include_str!("../../../templates/README.md");
@@ -45,12 +45,12 @@ pub(super) fn project(language: Language) -> &'static [Fixed] {
 
 /// The code of a template; `None` where there is none in this language.
 pub(super) fn code(language: Language, template: Template) -> Option<Vec<File>> {
-    let mut files = owned(match language {
-        Language::Rust => rust(template),
-        Language::Js => javascript(template)?,
-        Language::Python => python(template)?,
-        Language::C => c(template)?,
-    });
+    let mut files = match language {
+        Language::Rust => owned(rust(template)),
+        Language::Js => owned(&[library::JAVASCRIPT, &[javascript(template)?]].concat()),
+        Language::Python => owned(&[library::PYTHON, &[python(template)?]].concat()),
+        Language::C => owned(&[library::C, &[c(template)?]].concat()),
+    };
     if template == Template::Counter {
         files.extend(page(language));
     }
@@ -90,50 +90,37 @@ fn rust(template: Template) -> &'static [Fixed] {
     }
 }
 
-fn javascript(template: Template) -> Option<&'static [Fixed]> {
-    const LIBRARY: Fixed = ("src/wharf.js", include_str!("../../../templates/js/wharf.js"));
-    const MODULES: Fixed = ("src/modules.js", include_str!("../../../templates/js/modules.js"));
-    Some(match template {
-        Template::Blank => &[LIBRARY, MODULES, ("src/main.js", include_str!("../../../templates/js/blank/main.js"))],
-        Template::Echo => &[LIBRARY, MODULES, ("src/main.js", include_str!("../../../templates/js/echo/main.js"))],
-        Template::Counter => {
-            &[LIBRARY, MODULES, ("src/main.js", include_str!("../../../templates/js/counter/main.js"))]
-        }
-        Template::Fibonacci => {
-            &[LIBRARY, MODULES, ("src/main.js", include_str!("../../../templates/js/fibonacci/main.js"))]
-        }
+fn javascript(template: Template) -> Option<Fixed> {
+    let main = match template {
+        Template::Blank => include_str!("../../../templates/js/blank/main.js"),
+        Template::Echo => include_str!("../../../templates/js/echo/main.js"),
+        Template::Counter => include_str!("../../../templates/js/counter/main.js"),
+        Template::Fibonacci => include_str!("../../../templates/js/fibonacci/main.js"),
         Template::Chat | Template::FileTransfer => return None,
-    })
+    };
+    Some(("src/main.js", main))
 }
 
-fn python(template: Template) -> Option<&'static [Fixed]> {
-    const LIBRARY: Fixed = ("src/wharf.py", include_str!("../../../templates/python/wharf.py"));
-    const MODULES: Fixed = ("src/modules.py", include_str!("../../../templates/python/modules.py"));
-    Some(match template {
-        Template::Blank => &[LIBRARY, MODULES, ("src/app.py", include_str!("../../../templates/python/blank/app.py"))],
-        Template::Echo => &[LIBRARY, MODULES, ("src/app.py", include_str!("../../../templates/python/echo/app.py"))],
-        Template::Counter => {
-            &[LIBRARY, MODULES, ("src/app.py", include_str!("../../../templates/python/counter/app.py"))]
-        }
-        Template::Fibonacci => {
-            &[LIBRARY, MODULES, ("src/app.py", include_str!("../../../templates/python/fibonacci/app.py"))]
-        }
+fn python(template: Template) -> Option<Fixed> {
+    let app = match template {
+        Template::Blank => include_str!("../../../templates/python/blank/app.py"),
+        Template::Echo => include_str!("../../../templates/python/echo/app.py"),
+        Template::Counter => include_str!("../../../templates/python/counter/app.py"),
+        Template::Fibonacci => include_str!("../../../templates/python/fibonacci/app.py"),
         Template::Chat | Template::FileTransfer => return None,
-    })
+    };
+    Some(("src/app.py", app))
 }
 
-fn c(template: Template) -> Option<&'static [Fixed]> {
-    const HEADER: Fixed = ("src/wharf.h", include_str!("../../../templates/c/wharf.h"));
-    const LIBRARY: Fixed = ("src/wharf.c", include_str!("../../../templates/c/wharf.c"));
-    Some(match template {
-        Template::Blank => &[HEADER, LIBRARY, ("src/main.c", include_str!("../../../templates/c/blank/main.c"))],
-        Template::Echo => &[HEADER, LIBRARY, ("src/main.c", include_str!("../../../templates/c/echo/main.c"))],
-        Template::Counter => &[HEADER, LIBRARY, ("src/main.c", include_str!("../../../templates/c/counter/main.c"))],
-        Template::Fibonacci => {
-            &[HEADER, LIBRARY, ("src/main.c", include_str!("../../../templates/c/fibonacci/main.c"))]
-        }
+fn c(template: Template) -> Option<Fixed> {
+    let main = match template {
+        Template::Blank => include_str!("../../../templates/c/blank/main.c"),
+        Template::Echo => include_str!("../../../templates/c/echo/main.c"),
+        Template::Counter => include_str!("../../../templates/c/counter/main.c"),
+        Template::Fibonacci => include_str!("../../../templates/c/fibonacci/main.c"),
         Template::Chat | Template::FileTransfer => return None,
-    })
+    };
+    Some(("src/main.c", main))
 }
 
 /// The counter's page as source code, for languages that cannot take in a file.

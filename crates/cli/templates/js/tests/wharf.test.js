@@ -1,14 +1,13 @@
-// node --test tests/wharf.test.js
+// node --test tests/
 
 import assert from "node:assert/strict";
 import test, { beforeEach } from "node:test";
 
-import { answersAre, arrives, host } from "./host.js";
+import { answersAre, arrives, clear, host } from "./host.js";
 
 const wharf = await import("../wharf.js");
-const { kv, timer, vfs, ModuleError } = await import("../modules.js");
 
-beforeEach(() => Object.assign(host, { inbox: [], sent: [], responses: [], printed: [], state: null, blob: null }));
+beforeEach(clear);
 
 /** What one request is answered with. */
 function answered(service, body, from) {
@@ -50,6 +49,74 @@ test("a service answers everything", () => {
   assert.match(host.printed[0], /TypeError/);
 });
 
+test("what no handler understands goes elsewhere, if there is somewhere", () => {
+  const heard = [];
+  const router = new wharf.Router().on("Known", () => 1);
+  assert.match(answered(router, '"Other"'), /none of Known/);
+  router.onMessage((message) => heard.push(message.text()));
+  arrives("wake up", { source: "timer:distro:sys" });
+  router.handle(wharf.awaitMessage());
+  assert.equal(answered(router, '"Known"'), "1");
+  assert.deepEqual(heard, ["wake up"]);
+});
+
+test("a service answers those who show a capability", () => {
+  const service = new wharf.Service().onWith('{"all":1,"of":2}', "Wipe", () => "gone");
+  assert.match(answered(service, '"Wipe"'), /^this takes the capability/);
+  assert.match(answered(service, '"Wipe"', { shows: ["no JSON"] }), /^this takes the capability/);
+  assert.equal(answered(service, '"Wipe"', { shows: ['{ "of": 2, "all": 1 }'] }), '"gone"');
+});
+
+test("bytes are base64 and come back", () => {
+  for (const [text, base64] of [["", ""], ["a", "YQ=="], ["ab", "YWI="], ["abc", "YWJj"], ["é?>", "w6k/Pg=="]]) {
+    assert.equal(wharf.toBase64(text), base64);
+    assert.deepEqual(wharf.fromBase64(base64), wharf.encode(text));
+  }
+  const all = Uint8Array.from({ length: 256 }, (_, at) => at);
+  assert.deepEqual(wharf.fromBase64(wharf.toBase64(all)), all);
+  for (const wrong of ["a", "YQ", "Y===", "a b=", "YQ==YQ=="]) assert.throws(() => wharf.fromBase64(wrong), /not base64/);
+});
+
+test("chance is the node's", () => {
+  assert.deepEqual(wharf.randomBytes(3), new Uint8Array([7, 7, 7]));
+  assert.equal(wharf.random(), 0x07070707 / 2 ** 32);
+});
+
+test("capabilities are kept, found and given up", () => {
+  const { capability } = wharf;
+  capability.save([{ issuer: "vfs:distro:sys", params: '{"a":1,"b":2}' }]);
+  assert.equal(capability.find("vfs:distro:sys", "{}"), null);
+  host.held[0].issuer.node = "test.os";
+  const held = { issuer: "test.os@vfs:distro:sys", params: '{"a":1,"b":2}' };
+  assert.deepEqual(capability.find("vfs:distro:sys", '{ "b": 2, "a": 1 }'), held);
+  capability.drop([held]);
+  assert.deepEqual(capability.ours(), []);
+});
+
+test("children, and the end", () => {
+  const { process } = wharf;
+  assert.equal(process.spawn("/app:test.os/pkg/worker.wasm", { name: "one", grant: [["a:b:c", '"messaging"']] }), "one:app:test.os");
+  const holder = { processName: "a", packageName: "b", publisherNode: "c" };
+  assert.deepEqual(host.spawned.grants, [[holder, '"messaging"']]);
+  const taken = () => process.spawn("/app:test.os/pkg/worker.wasm", { name: "taken" });
+  assert.throws(taken, (error) => error instanceof process.SpawnError && error.kind === "name-taken");
+  process.setOnExit("restart");
+  assert.equal(process.onExit(), "restart");
+  process.setOnExit([wharf.Request.to("a:b:c").body("bye")]);
+  assert.equal(host.onExit.val[0][0].process.processName, "a");
+});
+
+test("a script answers the terminal", () => {
+  const run = wharf.script((our, args) => (args === "x" ? null.field : `${our}: ${args}`));
+  arrives("nobody's");
+  arrives("one two", { source: "terminal:terminal:sys" });
+  run("me");
+  assert.equal(host.responses.pop().body, "me: one two");
+  arrives("x", { source: "terminal:terminal:sys" });
+  run("me");
+  assert.match(JSON.parse(host.responses.pop().metadata).error, /null/);
+});
+
 test("what is asked brings a value, a refusal, or an error of sending", () => {
   const ask = () => wharf.Request.to("till:shop:test.os").json("Total").ask(5);
   answersAre(() => ({ body: "250" }));
@@ -58,56 +125,6 @@ test("what is asked brings a value, a refusal, or an error of sending", () => {
   assert.throws(ask, (error) => error instanceof wharf.Refused && error.message === "closed");
   answersAre(() => "timeout");
   assert.throws(ask, (error) => error instanceof wharf.SendError && error.kind === "timeout");
-});
-
-test("files", () => {
-  const answers = { Read: { body: '"Read"', bytes: "hello" }, ReadDir: { body: '{"ReadDir":[]}' } };
-  answersAre((_, { action, path }) => {
-    if (path.endsWith("none")) return { body: '{"Err":{"IOError":"No such file or directory (os error 2)"}}' };
-    if (path.endsWith("locked")) return { body: '{"Err":"NoReadCap"}' };
-    return answers[action] ?? { body: '"Ok"' };
-  });
-  const drive = vfs.createDrive("notes");
-  assert.equal(drive, "/app:test.os/notes");
-  vfs.write(`${drive}/a`, "hello");
-  assert.deepEqual(host.sent.at(-1), ["vfs", { path: "/app:test.os/notes/a", action: "Write" }, "hello"]);
-  assert.equal(vfs.readText(`${drive}/a`), "hello");
-  assert.deepEqual(vfs.list(drive), []);
-  assert.equal(vfs.exists("/app:test.os/notes/none"), false);
-  const locked = (error) => error instanceof ModuleError && error.kind === "NoReadCap" && error.message.includes("/x/locked");
-  assert.throws(() => vfs.read("/x/locked"), locked);
-  assert.throws(() => vfs.exists("/x/locked"), locked);
-});
-
-test("keys and values", () => {
-  answersAre((_, { action }) => {
-    if (action === "Open" || action.Set || action.Delete) return { body: '"Ok"' };
-    const there = String.fromCharCode(...action.Get) === '"ann"';
-    return there ? { body: '{"Get":[]}', bytes: '{"n":1}' } : { body: '{"Err":"KeyNotFound"}' };
-  });
-  const visits = kv.open("visits");
-  assert.deepEqual(host.sent[0][1], {
-    package_id: { package_name: "app", publisher_node: "test.os" },
-    db: "visits",
-    action: "Open",
-  });
-  visits.set("ann", { n: 1 });
-  assert.equal(host.sent.at(-1)[2], '{"n":1}');
-  assert.deepEqual(visits.get("ann"), { n: 1 });
-  assert.equal(visits.get("bob", 0), 0);
-});
-
-test("timers", () => {
-  answersAre(() => ({ body: "" }));
-  timer.sleep(1500);
-  assert.deepEqual(host.sent[0].slice(0, 2), ["timer", { SetTimer: 1500 }]);
-  answersAre(() => ({ body: '"Ok"' }));
-  timer.every("report", "0 6 * * *", "x");
-  assert.deepEqual(host.sent[1][1], { Every: { id: "report", cron: "0 6 * * *", body: [120] } });
-  arrives("x", { source: "timer:distro:sys", metadata: '{"Fired":{"id":"report","due_unix_ms":1}}' });
-  assert.equal(timer.fired(wharf.awaitMessage()), "report");
-  arrives("x", { metadata: '{"Fired":{"id":"report","due_unix_ms":1}}' });
-  assert.equal(timer.fired(wharf.awaitMessage()), null);
 });
 
 test("the web", () => {
@@ -129,6 +146,6 @@ test("the web", () => {
   assert.deepEqual(asks("POST", "/notes", "/notes"), [400, "no more notes\n"]);
   assert.deepEqual(asks("PUT", "/notes", "/notes")[0], 405);
   assert.deepEqual(asks("GET", "/other", "/other")[0], 404);
-  wharf.bind("/notes", "logged-in");
+  wharf.http.bind("/notes", "logged-in");
   assert.equal(host.sent[0][1].Bind.authenticated, true);
 });

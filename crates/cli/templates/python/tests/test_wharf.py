@@ -6,14 +6,9 @@ import pathlib
 import sys
 import unittest
 
-import host as fake
+from host import node
 
-node = fake.install()
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
-
-import modules  # noqa: E402
-import wharf  # noqa: E402
-from modules import ModuleError, kv, timer, vfs  # noqa: E402
+import wharf
 
 
 class Wharf(unittest.TestCase):
@@ -59,6 +54,60 @@ class Wharf(unittest.TestCase):
         self.assertIn("94 is too large", self.answered(service, '{"Number":94}'))
         self.assertIn("is no place of a number", self.answered(service, '{"Number":-1}'))
 
+    def test_what_no_handler_understands_goes_elsewhere_if_there_is_somewhere(self):
+        heard = []
+        router = wharf.Router().on("Known", lambda _: 1)
+        self.assertIn("none of Known", self.answered(router, '"Other"'))
+        router.on_message(lambda message: heard.append(message.text()))
+        node.arrives("wake up", "timer:distro:sys")
+        router.handle(wharf.await_message())
+        self.assertEqual(self.answered(router, '"Known"'), "1")
+        self.assertEqual(heard, ["wake up"])
+
+    def test_a_service_answers_those_who_show_a_capability(self):
+        service = wharf.Service().on_with('{"all":1,"of":true}', "Wipe", lambda _: "gone")
+        for shown in ([], ["no JSON"], ['{"all":1,"of":1}']):
+            node.arrives('"Wipe"', shows=shown)
+            service.handle(wharf.await_message())
+            self.assertIn("this takes the capability", node.responses.pop()[0].metadata)
+        node.arrives('"Wipe"', shows=['{ "of": true, "all": 1 }'])
+        service.handle(wharf.await_message())
+        self.assertEqual(node.responses.pop()[0].body, b'"gone"')
+
+    def test_capabilities_are_kept_found_and_given_up(self):
+        capability = wharf.capability
+        held = wharf.Capability("test.os@vfs:distro:sys", '{"a":1,"b":2}')
+        capability.save([held])
+        self.assertIsNone(capability.find("vfs:distro:sys", "{}"))
+        self.assertEqual(capability.find("vfs:distro:sys", '{ "b": 2, "a": 1 }'), held)
+        capability.drop([held])
+        self.assertEqual(capability.ours(), [])
+
+    def test_children_and_the_end(self):
+        process = wharf.process
+        child = process.spawn("/app:test.os/pkg/worker.wasm", "one", grant=[("a:b:c", '"messaging"')], public=True)
+        self.assertEqual(child, "one:app:test.os")
+        self.assertEqual(node.spawned[0], "/app:test.os/pkg/worker.wasm")
+        self.assertEqual((node.spawned[3][0][0].process_name, node.spawned[4]), ("a", True))
+        with self.assertRaises(process.SpawnError) as raised:
+            process.spawn("/app:test.os/pkg/worker.wasm", "taken")
+        self.assertEqual(raised.exception.kind, "name-taken")
+        self.assertEqual(process.on_exit(), "none")
+        process.set_on_exit("restart")
+        self.assertEqual(process.on_exit(), "restart")
+        process.set_on_exit([wharf.Request("a:b:c").body("bye")])
+        self.assertEqual(node.on_exit.value[0][1].body, b"bye")
+
+    def test_a_script_answers_the_terminal(self):
+        run = wharf.script(lambda our, args: f"{our}: {args}" if args != "x" else {}["field"])
+        node.arrives("nobody's")
+        node.arrives("one two", "terminal:terminal:sys")
+        run("me")
+        self.assertEqual(node.responses.pop()[0].body, b"me: one two")
+        node.arrives("x", "terminal:terminal:sys")
+        run("me")
+        self.assertIn("field", json.loads(node.responses.pop()[0].metadata)["error"])
+
     def test_what_is_asked_brings_a_value_a_refusal_or_an_error_of_sending(self):
         def ask():
             return wharf.Request("till:shop:test.os").json("Total").ask(5)
@@ -72,58 +121,6 @@ class Wharf(unittest.TestCase):
         with self.assertRaises(wharf.SendError) as raised:
             ask()
         self.assertEqual(raised.exception.kind, "timeout")
-
-    def test_files(self):
-        def answer(asked):
-            if asked["path"].endswith("none"):
-                return ('{"Err":{"IOError":"No such file or directory (os error 2)"}}',)
-            if asked["path"].endswith("locked"):
-                return ('{"Err":"NoReadCap"}',)
-            return {"Read": ('"Read"', None, b"hello"), "ReadDir": ('{"ReadDir":[]}',)}.get(asked["action"], ('"Ok"',))
-
-        node.answer = answer
-        drive = vfs.create_drive("notes")
-        self.assertEqual(drive, "/app:test.os/notes")
-        vfs.write(f"{drive}/a", "hello")
-        self.assertEqual(node.sent[-1], ("vfs", {"path": "/app:test.os/notes/a", "action": "Write"}, b"hello"))
-        self.assertEqual(vfs.read_text(f"{drive}/a"), "hello")
-        self.assertEqual(vfs.list(drive), [])
-        self.assertFalse(vfs.exists("/app:test.os/notes/none"))
-        for look in (vfs.read, vfs.exists):
-            with self.assertRaises(ModuleError) as raised:
-                look("/x/locked")
-            self.assertEqual(raised.exception.kind, "NoReadCap")
-            self.assertIn("/x/locked", str(raised.exception))
-
-    def test_keys_and_values(self):
-        def answer(asked):
-            action = asked["action"]
-            if not (isinstance(action, dict) and "Get" in action):
-                return ('"Ok"',)
-            is_there = bytes(action["Get"]) == '{"né":1}'.encode()
-            return ('{"Get":[]}', None, b'{"n":1}') if is_there else ('{"Err":"KeyNotFound"}',)
-
-        node.answer = answer
-        visits = kv.open("visits")
-        owner = {"package_name": "app", "publisher_node": "test.os"}
-        self.assertEqual(node.sent[0][1], {"package_id": owner, "db": "visits", "action": "Open"})
-        visits.set("ann", {"n": 1})
-        self.assertEqual(json.loads(node.sent[-1][2]), {"n": 1})
-        self.assertEqual(visits.get({"né": 1}), {"n": 1})
-        self.assertEqual(visits.get("bob", 0), 0)
-
-    def test_timers(self):
-        node.answer = lambda asked: ("",)
-        timer.sleep(1500)
-        self.assertEqual(node.sent[0][:2], ("timer", {"SetTimer": 1500}))
-        node.answer = lambda asked: ('"Ok"',)
-        timer.every("report", "0 6 * * *", "x")
-        self.assertEqual(node.sent[1][1], {"Every": {"id": "report", "cron": "0 6 * * *", "body": [120]}})
-        notice = '{"Fired":{"id":"report","due_unix_ms":1}}'
-        node.arrives("x", "timer:distro:sys", notice)
-        self.assertEqual(timer.fired(wharf.await_message()), "report")
-        node.arrives("x", metadata=notice)
-        self.assertIsNone(timer.fired(wharf.await_message()))
 
     def test_the_web(self):
         def refuse(_):
@@ -145,7 +142,7 @@ class Wharf(unittest.TestCase):
         self.assertEqual(asks("POST", "/notes", "/notes"), (400, b"no more notes\n"))
         self.assertEqual(asks("PUT", "/notes", "/notes")[0], 405)
         self.assertEqual(asks("GET", "/other", "/other")[0], 404)
-        wharf.bind("/notes", "logged-in")
+        wharf.http.bind("/notes", "logged-in")
         self.assertTrue(node.sent[0][1]["Bind"]["authenticated"])
 
 

@@ -1,0 +1,5 @@
+//! Writes the pages in `docs/reference`.
+
+fn main() {
+    wharf_tests::reference::write();
+}
