@@ -9,7 +9,7 @@ use wharf_tests::packages::{Entry, manifest, metadata, read_entry, zip};
 use wharf_tests::prober::{A, B, C, HERMIT, WASM, address, capability, messaging, program, silently};
 use wharf_tests::{Node, eventually, paths};
 use wharf_types::Capability;
-use wharf_types::kernel::{KernelCommand, KernelResponse};
+use wharf_types::kernel::{KernelCommand, KernelResponse, ProcessPhase};
 
 const KERNEL: &str = "kernel:distro:sys";
 /// Longer than any test may take: a refusal that comes at all came at once.
@@ -93,6 +93,30 @@ fn s28_spawn_reads_only_what_the_parent_may_read() {
     assert_eq!(spawn(HERMIT, WASM), refused, "a process without the vfs can not have it read for it");
     assert!(node.process("child:prober:test.os").is_none());
     assert_eq!(spawn(A, WASM.trim_start_matches('/')), json!({ "child": "child:prober:test.os" }));
+}
+
+/// Everything of a package may write to the drive that its components are in.
+#[test]
+fn a_component_in_anothers_place_does_not_run_with_what_the_other_may_do() {
+    let mut node = Node::with_prober();
+    let (component, process) = ("/prober:test.os/pkg/other.wasm", "other:prober:test.os");
+    let vfs = |path: &str, action: Value| json!([{ "Await": { "to": "vfs:distro:sys", "inherit": true, "body": { "path": path, "action": action } } }]);
+    let done = |outcome: Vec<Value>| assert_eq!(outcome[0]["body"], "\"Ok\"", "{outcome:?}");
+    let copy = vfs(WASM, json!({ "CopyFile": { "new_path": component } }));
+    done(node.run(A, copy.clone()));
+    let child = json!({ "name": "other", "path": component, "on_exit": "Restart" });
+    assert_eq!(node.last(A, json!([{ "Spawn": child }])), json!({ "child": process }));
+    // An empty section of a name: it can be run, and it is another.
+    done(node.run_with_blob(A, vfs(component, json!("Append")), Some("\0\u{2}\u{1}x")));
+    node.restart();
+    let failed = eventually("the other component is refused", || node.process(process)?.last_exit);
+    assert!(failed.contains("not the component"), "{failed}");
+    assert_ne!(node.process(process).unwrap().phase, ProcessPhase::Running);
+    node.assert_serves();
+    // The right one is taken by itself.
+    done(node.run(A, vfs(component, json!("RemoveFile"))));
+    done(node.run(A, copy));
+    eventually("it runs again", || node.process(process).filter(|info| info.phase == ProcessPhase::Running));
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod commands;
 mod doctor;
 mod download;
 mod errors;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod helper;

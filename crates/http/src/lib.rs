@@ -35,6 +35,7 @@ mod access;
 mod auth;
 mod body;
 mod content;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod guest;

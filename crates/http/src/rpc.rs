@@ -157,6 +157,7 @@ fn parse(bytes: &[u8]) -> Result<Call, Refused> {
 }
 
 /// All that is read of a call, for [`crate::fuzzing`].
+#[cfg(feature = "fuzzing")]
 pub(crate) fn read(bytes: &[u8]) {
     let _ = parse(bytes).is_ok();
 }

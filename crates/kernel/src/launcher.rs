@@ -26,8 +26,16 @@ pub trait Launcher: Send + Sync + 'static {
     fn prepare(&self, component: Payload) -> BoxFuture<'_, Result<Arc<dyn Prepared>, PrepareError>>;
 }
 
+/// Which bytes a component is made of: a hash of the launcher's choice, which two components share only if they are equal.
+/// It is stored, so a launcher may not choose another later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ComponentHash(pub [u8; 32]);
+
 /// A component that is ready to start.
 pub trait Prepared: Send + Sync + 'static {
+    /// Of the bytes that it was made from.
+    fn hash(&self) -> ComponentHash;
+
     /// Runs one life of a process. Dropping the future ends it: at once if it waits, else at the next tick.
     fn run(self: Arc<Self>, session: Session) -> BoxFuture<'static, Exit>;
 }

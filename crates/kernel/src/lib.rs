@@ -68,6 +68,7 @@ pub mod places;
 pub mod process;
 pub mod public_id;
 pub mod recorder;
+mod restore;
 mod revocation;
 mod ring;
 mod runner;

@@ -1,10 +1,8 @@
-//! Creating, starting, killing and restoring processes.
+//! Creating, starting and killing processes.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use dashmap::mapref::entry::Entry;
-use futures_util::{StreamExt, stream};
 use wharf_types::events::Happening;
 use wharf_types::kernel::{EndedProcess, Exit, KernelResponse, LastExit, ProcessPhase};
 use wharf_types::{Address, Capability, OnExit, ProcessId};
@@ -15,17 +13,14 @@ use crate::ended;
 use crate::envelope::Payload;
 use crate::grants::{Gift, Given, NotGiven};
 use crate::kernel::Kernel;
-use crate::launcher::{ComponentSource, PrepareError, Prepared, Program};
+use crate::launcher::{ComponentHash, PrepareError, Program};
 use crate::limit_hits::Limit;
 use crate::limits::Limits;
 use crate::module::Access;
-use crate::persistence::{Change, StoreError, StoredProcess};
+use crate::persistence::{Change, StoreError};
 use crate::process::{Guest, Kept, Process};
 use crate::supervisor::supervise;
 use crate::sync::Mutex;
-
-/// Components read and compiled at the same time while the node boots.
-const RESTORED_AT_ONCE: usize = 16;
 
 /// A process to be.
 #[derive(Debug)]
@@ -57,21 +52,11 @@ impl NewProcess {
         Self { id, wasm_bytes_handle, wit_version, on_exit, access, kept: Kept::AcrossBoots, parent: None }
     }
 
-    fn stored(&self) -> StoredProcess {
-        StoredProcess {
-            id: self.id.clone(),
-            wasm_bytes_handle: self.wasm_bytes_handle.clone(),
-            wit_version: self.wit_version,
-            on_exit: self.on_exit.clone(),
-            public: self.access == Access::Public,
-            parent: self.parent.as_ref().map(|parent| parent.id.clone()),
-        }
-    }
-
-    fn into_process(self, kernel: &Kernel, program: Program) -> Process {
+    pub(crate) fn into_process(self, kernel: &Kernel, component: Option<ComponentHash>, program: Program) -> Process {
         let limits = kernel.limits_of(&self.id);
         let guest = Guest {
             wasm_bytes_handle: self.wasm_bytes_handle,
+            component,
             wit_version: self.wit_version,
             on_exit: Mutex::new(self.on_exit),
             program,
@@ -138,8 +123,7 @@ impl Kernel {
         }
         self.check_room(&new.id, &self.limits_of(&new.id), new.parent.as_ref(), initializer)?;
         let prepared = self.launcher().prepare(component).await?;
-        let stored = new.stored();
-        let process = Arc::new(new.into_process(self, Program::Ready(prepared)));
+        let process = Arc::new(new.into_process(self, Some(prepared.hash()), Program::Ready(prepared)));
         let own = self.authority().sign(Capability::messaging(process.address().clone()));
         let own = own.ok_or_else(|| InitializeError::BadId(process.id().clone()))?;
         let gifts = self.first_gifts(&own, given, initializer);
@@ -152,7 +136,7 @@ impl Kernel {
                 if process.is_kept() {
                     // What the store could not remove of an earlier one must not become this one's.
                     changes.push(Change::RemoveProcess(process.id().clone()));
-                    changes.push(Change::PutProcess(stored));
+                    changes.extend(process.stored().map(Change::PutProcess));
                 }
                 let give = |to: &Process, gift| match self.give(to, gift) {
                     Ok(given) => Ok(given),
@@ -316,15 +300,9 @@ impl Kernel {
     /// Changes what happens when a process ends; durable when it returns. `false` when there is no such process.
     pub async fn set_on_exit(&self, id: &ProcessId, on_exit: OnExit) -> Result<bool, StoreError> {
         let Some(process) = self.find(id) else { return Ok(false) };
-        let Some(guest) = &process.guest else { return Ok(false) };
-        let stored = StoredProcess {
-            id: id.clone(),
-            wasm_bytes_handle: guest.wasm_bytes_handle.clone(),
-            wit_version: guest.wit_version,
-            on_exit: on_exit.clone(),
-            public: process.is_public(),
-            parent: process.parent().map(|parent| parent.id.clone()),
-        };
+        if process.is_module() {
+            return Ok(false);
+        }
         let before = process.on_exit();
         let asks_to_last = !matches!(on_exit, OnExit::None);
         let mut is_newly_kept = false;
@@ -342,7 +320,7 @@ impl Kernel {
                     changes.extend(self.capabilities_around(&process));
                 }
                 if process.is_kept() {
-                    changes.push(Change::PutProcess(stored));
+                    changes.extend(process.stored().map(Change::PutProcess));
                 }
                 Ok(changes)
             })
@@ -354,86 +332,5 @@ impl Kernel {
             }
         }
         changed.map(|()| true)
-    }
-
-    /// Brings back what the store has: capabilities of everyone, and guest processes, which start. A process whose
-    /// component cannot be loaded has failed to start, and goes through its on-exit behaviour; one without any keeps its
-    /// record and capabilities for the next boot, since what failed is the node. Returns how many were loaded.
-    pub async fn restore(&self, components: Arc<dyn ComponentSource>) -> Result<usize, StoreError> {
-        let stored = self.persistence().load().await?;
-        // Many processes run the same component: it is read once.
-        let handles: HashSet<_> = stored.processes.iter().map(|record| record.wasm_bytes_handle.clone()).collect();
-        let loaded: HashMap<_, _> = stream::iter(handles)
-            .map(|handle| async {
-                let loaded = self.load(&*components, &handle).await;
-                (handle, loaded)
-            })
-            .buffer_unordered(RESTORED_AT_ONCE)
-            .collect()
-            .await;
-        let mut restored = Vec::with_capacity(stored.processes.len());
-        let mut runnable = 0;
-        for record in stored.processes {
-            let loaded = loaded.get(&record.wasm_bytes_handle).cloned();
-            let loaded = loaded.unwrap_or_else(|| Err("its component was not read".to_owned()));
-            runnable += usize::from(loaded.is_ok());
-            let (id, parent) = (record.id.clone(), record.parent.clone());
-            let program = match loaded {
-                Ok(prepared) => Program::Ready(prepared),
-                Err(problem) => Program::Broken { problem, components: Arc::clone(&components) },
-            };
-            if self.put_back(record, program).is_some() {
-                restored.push((id, parent));
-            } else {
-                tracing::error!("a stored process has the id of one of the node's own modules; it was left out");
-            }
-        }
-        self.restore_capabilities(stored.capabilities);
-        for (id, parent) in &restored {
-            self.count_as_child(id, parent.as_ref());
-        }
-        for (id, _) in &restored {
-            self.run(id);
-        }
-        Ok(runnable)
-    }
-
-    /// Reads and compiles a component.
-    pub(crate) async fn load(
-        &self,
-        components: &dyn ComponentSource,
-        handle: &str,
-    ) -> Result<Arc<dyn Prepared>, String> {
-        let bytes = components.read(handle).await.map_err(|error| format!("reading {handle}: {error}"))?;
-        self.launcher().prepare(Arc::new(bytes)).await.map_err(|error| format!("loading {handle}: {error}"))
-    }
-
-    /// The bound on a process's children is also over those of earlier boots.
-    fn count_as_child(&self, id: &ProcessId, parent: Option<&ProcessId>) {
-        let parent = parent.and_then(|parent| self.find(parent)).filter(|parent| !parent.is_module());
-        let child = self.find(id);
-        let (Some(parent), Some(guest)) = (parent, child.as_ref().and_then(|child| child.guest.as_ref())) else {
-            return;
-        };
-        let parent = parent.as_parent();
-        if guest.parent.set(parent.clone()).is_ok() {
-            self.census().adopt(&parent);
-        }
-    }
-
-    fn put_back(&self, record: StoredProcess, program: Program) -> Option<()> {
-        let access = if record.public { Access::Public } else { Access::Capability };
-        let id = record.id.clone();
-        let new =
-            NewProcess::installed(record.id, record.wasm_bytes_handle, record.wit_version, record.on_exit, access);
-        let process = new.into_process(self, program);
-        match self.table().entry(id.clone()) {
-            Entry::Occupied(_) => None,
-            Entry::Vacant(slot) => {
-                slot.insert(Arc::new(process));
-                self.census().add(&id, None);
-                Some(())
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@ use wharf_types::metrics::StoreMetrics;
 use wharf_types::{CapabilityKey, OnExit, PackageId, ProcessId};
 
 use crate::capability::{CapabilityRef, HoldingRef, Lineage};
+use crate::launcher::ComponentHash;
 
 /// A guest process as it is stored.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct StoredProcess {
     pub id: ProcessId,
     /// Path of its component in the vfs.
     pub wasm_bytes_handle: String,
+    /// What it was created with. `None` if it was created by a version of the node that did not keep that.
+    pub component: Option<ComponentHash>,
     /// Version of the guest interface; informational.
     pub wit_version: Option<u32>,
     /// What happens when it ends.

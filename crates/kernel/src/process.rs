@@ -13,12 +13,13 @@ use crate::capability::{Held, HoldingRef};
 use crate::census::{Children, Parent};
 use crate::counters::Counters;
 use crate::envelope::ReplyPath;
-use crate::launcher::Program;
+use crate::launcher::{ComponentHash, Program};
 use crate::limit_hits::Limit;
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
 use crate::meter::Memory;
 use crate::module::Access;
+use crate::persistence::StoredProcess;
 use crate::public_id::PublicId;
 use crate::seen::Seen;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,6 +30,8 @@ use crate::trace::Slot;
 /// What a guest process is made of; modules have none of it.
 pub(crate) struct Guest {
     pub(crate) wasm_bytes_handle: String,
+    /// What it was created with, as [`StoredProcess::component`].
+    pub(crate) component: Option<ComponentHash>,
     pub(crate) wit_version: Option<u32>,
     pub(crate) on_exit: Mutex<OnExit>,
     pub(crate) program: Program,
@@ -331,6 +334,19 @@ impl Process {
     /// From now on it is started again at the next boot, or is not. Returns whether that is new.
     pub(crate) fn set_kept(&self, kept: Kept) -> bool {
         self.guest.as_ref().is_some_and(|guest| std::mem::replace(&mut *lock(&guest.kept), kept) != kept)
+    }
+
+    /// It as it is stored; modules are not.
+    pub(crate) fn stored(&self) -> Option<StoredProcess> {
+        self.guest.as_ref().map(|guest| StoredProcess {
+            id: self.id().clone(),
+            wasm_bytes_handle: guest.wasm_bytes_handle.clone(),
+            component: guest.component,
+            wit_version: guest.wit_version,
+            on_exit: lock(&guest.on_exit).clone(),
+            public: self.is_public(),
+            parent: self.parent().map(|parent| parent.id.clone()),
+        })
     }
 
     pub(crate) fn on_exit(&self) -> OnExit {

@@ -6,14 +6,17 @@
 //!
 //! So a life is not a task of the runtime. A **carrier** is: it runs one life, and then whichever life that one woke,
 //! on the same thread. There is one slot for it; when a second life is woken, the first goes to a carrier of its own,
-//! where any idle worker finds it. After [`TURNS_MAX`] turns a carrier goes to the end of the runtime's queue, so that
-//! chatting processes do not keep others, nor input and output, from their turn. A life that gives way by itself (the
+//! where any idle worker finds it. After [`SPELL`] a carrier goes to the end of the runtime's queue, so that chatting
+//! processes do not keep others, nor input and output, from their turn. It is a time and not a number of turns: a turn
+//! may take half a microsecond or a whole tick, and giving way costs as much as ten short ones, since the runtime then
+//! wakes another worker. A life that gives way by itself (the
 //! tick of the clock interrupted it) goes to the end of the queue at once. The loop of a module is run like a life.
 
 use std::any::Any;
 use std::cell::Cell;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
 
 use async_task::{Builder, FallibleTask, Runnable, ScheduleInfo, Task, WithInfo};
 use futures_util::FutureExt;
@@ -21,8 +24,11 @@ use tokio::runtime::Handle;
 
 use crate::launcher::Exit;
 
-/// Lives that a carrier runs one after another before others get their turn: some hundred microseconds.
-const TURNS_MAX: u32 = 256;
+/// How long a carrier runs lives one after another before others get their turn.
+const SPELL: Duration = Duration::from_millis(1);
+
+/// Turns between two looks at the clock: a look costs some hundredths of a microsecond.
+const TURNS_PER_LOOK: u32 = 8;
 
 thread_local! {
     /// The carrier that runs on this thread.
@@ -46,13 +52,18 @@ impl Carrier {
     fn run(&self, first: Runnable) -> Option<Runnable> {
         self.running.set(true);
         let _stopped = Stopped(self);
+        let began = Instant::now();
         let mut turn = Some(first);
-        for _ in 0..TURNS_MAX {
-            let Some(life) = turn else { break };
-            life.run();
-            turn = self.next.take();
+        loop {
+            for _ in 0..TURNS_PER_LOOK {
+                let Some(life) = turn else { return None };
+                life.run();
+                turn = self.next.take();
+            }
+            if began.elapsed() >= SPELL {
+                return turn;
+            }
         }
-        turn
     }
 }
 

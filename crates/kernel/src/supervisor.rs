@@ -77,7 +77,7 @@ async fn begin_again(kernel: &Kernel, process: &Process, program: Program, pause
     tokio::time::sleep(pause).await;
     let program = match (program, &process.guest) {
         (Program::Broken { components, .. }, Some(guest)) => {
-            match kernel.load(&*components, &guest.wasm_bytes_handle).await {
+            match kernel.load_again(&*components, &guest.wasm_bytes_handle, guest.component).await {
                 Ok(prepared) => Program::Ready(prepared),
                 Err(problem) => Program::Broken { problem, components },
             }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use wharf_kernel::envelope::Payload;
-use wharf_kernel::launcher::{Exit, Launcher, PrepareError, Prepared};
+use wharf_kernel::launcher::{ComponentHash, Exit, Launcher, PrepareError, Prepared};
 use wharf_kernel::session::Session;
 use wharf_types::PackageId;
 use wharf_vfs::Vfs;
@@ -44,6 +44,10 @@ struct Program {
 }
 
 impl Prepared for Program {
+    fn hash(&self) -> ComponentHash {
+        self.program.hash()
+    }
+
     fn run(self: Arc<Self>, session: Session) -> BoxFuture<'static, Exit> {
         let program = Arc::clone(&self.program);
         let package = session.our().process().package_id();

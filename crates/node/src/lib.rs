@@ -17,6 +17,7 @@ pub mod bundled;
 mod doors;
 mod drives;
 pub mod exit;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod home;

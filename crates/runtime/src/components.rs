@@ -13,7 +13,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wharf_bindings::INIT;
 use wharf_kernel::Book;
 use wharf_kernel::envelope::Payload;
-use wharf_kernel::launcher::{Exit, Launcher, PrepareError, Prepared};
+use wharf_kernel::launcher::{ComponentHash, Exit, Launcher, PrepareError, Prepared};
 use wharf_kernel::session::Session;
 use wharf_types::ProcessId;
 use wharf_vfs::Vfs;
@@ -33,7 +33,6 @@ const RECENT_MAX: usize = 32;
 /// Slots of the table of components before those of forgotten ones are swept.
 const SLOTS_BEFORE_SWEEP: usize = 256;
 
-type Hash = [u8; blake3::OUT_LEN];
 /// Whoever holds the lock compiles; others with the same bytes wait for the result.
 type Slot = Arc<tokio::sync::Mutex<Weak<ReadyComponent>>>;
 
@@ -57,7 +56,7 @@ impl Host {
 pub struct Runtime {
     host: Arc<Host>,
     linkers: Arc<Linkers>,
-    slots: DashMap<Hash, Slot>,
+    slots: DashMap<[u8; blake3::OUT_LEN], Slot>,
     recent: Mutex<VecDeque<Arc<ReadyComponent>>>,
     compiling: Semaphore,
 }
@@ -69,7 +68,13 @@ struct Linkers {
 }
 
 /// A component that is linked: starting it only instantiates.
-enum ReadyComponent {
+struct ReadyComponent {
+    hash: ComponentHash,
+    entry: ReadyEntry,
+}
+
+/// Where its lives begin.
+enum ReadyEntry {
     Process(Arc<ReadyProcess>),
     Handler(Arc<ReadyHandler>),
 }
@@ -116,7 +121,7 @@ impl Runtime {
         let ready = match component.upgrade() {
             Some(ready) => ready,
             None => {
-                let ready = Arc::new(self.compile(bytes).await?);
+                let ready = Arc::new(ReadyComponent { hash, entry: self.compile(bytes).await? });
                 *component = Arc::downgrade(&ready);
                 ready
             }
@@ -125,7 +130,7 @@ impl Runtime {
         Ok(ready)
     }
 
-    fn slot(&self, hash: Hash) -> Slot {
+    fn slot(&self, ComponentHash(hash): ComponentHash) -> Slot {
         if self.slots.len() >= SLOTS_BEFORE_SWEEP {
             // Somebody who holds a slot is about to use it; a locked one is in use.
             self.slots.retain(|_, slot| {
@@ -135,7 +140,7 @@ impl Runtime {
         Arc::clone(self.slots.entry(hash).or_default().value())
     }
 
-    async fn compile(&self, bytes: Payload) -> Result<ReadyComponent, PrepareError> {
+    async fn compile(&self, bytes: Payload) -> Result<ReadyEntry, PrepareError> {
         // The semaphore is never closed.
         let _permit = self.compiling.acquire().await;
         let (host, linkers) = (Arc::clone(&self.host), Arc::clone(&self.linkers));
@@ -157,13 +162,13 @@ impl Runtime {
 }
 
 /// Small components are hashed in place: handing them to another thread costs more.
-async fn hash(bytes: &Payload) -> Result<Hash, PrepareError> {
+async fn hash(bytes: &Payload) -> Result<ComponentHash, PrepareError> {
     const IN_PLACE_BYTES_MAX: usize = 512 << 10;
     if bytes.len() <= IN_PLACE_BYTES_MAX {
-        return Ok(blake3::hash(bytes).into());
+        return Ok(ComponentHash(blake3::hash(bytes).into()));
     }
     let bytes = Arc::clone(bytes);
-    tokio::task::spawn_blocking(move || blake3::hash(&bytes).into())
+    tokio::task::spawn_blocking(move || ComponentHash(blake3::hash(&bytes).into()))
         .await
         .map_err(|_| PrepareError::Internal("hashing the component failed inside the node".to_owned()))
 }
@@ -172,18 +177,18 @@ fn linkers(engine: &Engine) -> wasmtime::Result<Linkers> {
     Ok(Linkers { process: host::linker(engine)?, handler: host::handler_linker(engine)? })
 }
 
-fn link(host: Arc<Host>, linkers: &Linkers, bytes: &[u8], entry: Entry) -> wasmtime::Result<ReadyComponent> {
+fn link(host: Arc<Host>, linkers: &Linkers, bytes: &[u8], entry: Entry) -> wasmtime::Result<ReadyEntry> {
     let component = Component::new(&host.engine, bytes)?;
     if entry == Entry::HttpHandler {
         let pre = ProxyPre::new(linkers.handler.instantiate_pre(&component)?)?;
-        return Ok(ReadyComponent::Handler(Arc::new(ReadyHandler { host, pre })));
+        return Ok(ReadyEntry::Handler(Arc::new(ReadyHandler { host, pre })));
     }
     let pre = linkers.process.instantiate_pre(&component)?;
     let init = match component.get_export(None, INIT) {
         Some((ComponentItem::ComponentFunc(func), index)) if takes_an_address(&func) => index,
         _ => return Err(wasmtime::Error::msg(format!("the component's `{INIT}` is not `func(our: string)`"))),
     };
-    Ok(ReadyComponent::Process(Arc::new(ReadyProcess { host, pre, init })))
+    Ok(ReadyEntry::Process(Arc::new(ReadyProcess { host, pre, init })))
 }
 
 fn takes_an_address(func: &ComponentFunc) -> bool {
@@ -201,10 +206,14 @@ impl Launcher for Runtime {
 }
 
 impl Prepared for ReadyComponent {
+    fn hash(&self) -> ComponentHash {
+        self.hash
+    }
+
     fn run(self: Arc<Self>, session: Session) -> BoxFuture<'static, Exit> {
-        match &*self {
-            Self::Process(process) => Box::pin(instance::live(Arc::clone(process), session)),
-            Self::Handler(handler) => Box::pin(handler::live(Arc::clone(handler), session)),
+        match &self.entry {
+            ReadyEntry::Process(process) => Box::pin(instance::live(Arc::clone(process), session)),
+            ReadyEntry::Handler(handler) => Box::pin(handler::live(Arc::clone(handler), session)),
         }
     }
 }

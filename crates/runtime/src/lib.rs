@@ -17,6 +17,7 @@ pub mod components;
 mod ending;
 pub mod engine;
 mod files;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod guest;

@@ -11,6 +11,7 @@
 //! | `perform` | each action |
 //! | `module` | who may, and the wire |
 
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;

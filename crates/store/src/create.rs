@@ -103,7 +103,7 @@ fn write_tables(draft: &Path) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA journal_mode = MEMORY; BEGIN;")?;
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", FORMAT_VERSION)?;
-    connection.execute_batch(TABLES)?;
+    connection.execute_batch(&TABLES.concat())?;
     connection.execute_batch("COMMIT;")?;
     connection.close().map_err(|(_, error)| error)
 }

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use wharf_kernel::capability::Authority;
 use wharf_kernel::envelope::Payload;
-use wharf_kernel::launcher::{Exit, Launcher, PrepareError, Prepared};
+use wharf_kernel::launcher::{ComponentHash, Exit, Launcher, PrepareError, Prepared};
 use wharf_kernel::lifecycle::{NewProcess, Revocation};
 use wharf_kernel::module::Access;
 use wharf_kernel::persistence::Persistence;
@@ -31,6 +31,10 @@ impl Launcher for Idle {
 }
 
 impl Prepared for Idle {
+    fn hash(&self) -> ComponentHash {
+        ComponentHash([1; 32])
+    }
+
     fn run(self: Arc<Self>, _session: Session) -> BoxFuture<'static, Exit> {
         std::future::pending().boxed()
     }

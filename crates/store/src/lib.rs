@@ -19,10 +19,12 @@ mod database;
 mod error;
 #[cfg(test)]
 mod faults;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod log;
 mod migrate;
+mod migrate_components;
 mod migrate_seals;
 mod queue;
 mod rows;

@@ -1,14 +1,14 @@
 //! Brings the database of an older version up to date, in one transaction: afterwards it is whole in either version.
 //!
 //! Version 1 kept for each capability only who it was received from; version 2 keeps everyone it went through.
-//! Version 3 has seals: see `migrate_seals`.
+//! Version 3 has seals: see `migrate_seals`. Version 4 knows what processes run: see `migrate_components`.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, Row, params};
 
-use crate::migrate_seals;
 use crate::schema::FORMAT_VERSION;
+use crate::{migrate_components, migrate_seals};
 
 /// The oldest version that can be brought up to date.
 pub(crate) const OLDEST_VERSION: u32 = 1;
@@ -40,7 +40,10 @@ pub(crate) fn migrate(connection: &Connection, from: u32) -> rusqlite::Result<()
     if from < 2 {
         to_2(&transaction)?;
     }
-    migrate_seals::to_3(&transaction)?;
+    if from < 3 {
+        migrate_seals::to_3(&transaction)?;
+    }
+    migrate_components::to_4(&transaction)?;
     transaction.pragma_update(None, "user_version", FORMAT_VERSION)?;
     transaction.commit()?;
     tracing::info!(from, to = FORMAT_VERSION, "kernel.db was brought up to date");

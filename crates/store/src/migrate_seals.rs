@@ -3,12 +3,25 @@
 
 use rusqlite::Connection;
 
-use crate::schema::TABLES;
+use crate::schema::OTHER_TABLES;
 
 const RENAME: &str = "
 ALTER TABLE process RENAME TO process_2;
 ALTER TABLE capability RENAME TO capability_2;
 ALTER TABLE state RENAME TO state_2;
+";
+
+/// The table as version 3 had it.
+pub(crate) const PROCESS_TABLE_3: &str = "
+CREATE TABLE process (
+    id                TEXT    NOT NULL PRIMARY KEY,
+    wasm_bytes_handle TEXT    NOT NULL,
+    wit_version       INTEGER,
+    public            INTEGER NOT NULL CHECK (public IN (0, 1)),
+    on_exit           BLOB    NOT NULL,
+    parent            TEXT,
+    seal              BLOB    NOT NULL
+) STRICT;
 ";
 
 const MOVE: &str = "
@@ -24,5 +37,5 @@ DROP TABLE state_2;
 
 /// Makes the tables of version 3 out of those of version 2. The caller has a transaction open.
 pub(crate) fn to_3(connection: &Connection) -> rusqlite::Result<()> {
-    [RENAME, TABLES, MOVE].iter().try_for_each(|step| connection.execute_batch(step))
+    [RENAME, PROCESS_TABLE_3, OTHER_TABLES, MOVE].iter().try_for_each(|step| connection.execute_batch(step))
 }

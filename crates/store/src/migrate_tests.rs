@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use wharf_kernel::capability::Origin;
-use wharf_kernel::persistence::Persistence;
+use wharf_kernel::persistence::{Change, Persistence, Stored, StoredProcess};
+use wharf_types::OnExit;
 
 use super::*;
+use crate::tests::{process, told};
 use crate::{KernelStore, OpenError};
 
 /// Holder, origin, and who it was received from, of one capability of `i:p:u`.
@@ -72,6 +74,33 @@ async fn a_path_that_goes_in_circles_ends() {
         assert_eq!((origin, path.split(' ').count()), (Origin::Issued, PATH_MAX));
         assert!(path.starts_with("a.os@i:p:u "));
     }
+}
+
+#[tokio::test]
+async fn processes_of_version_3_keep_all_they_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kernel.db");
+    let fixture = [process("z:chess:sys", OnExit::None), process("a:chess:sys", crate::wire::tests::requests())];
+    let store = KernelStore::open(&path).unwrap();
+    store.apply(fixture.iter().cloned().map(Change::PutProcess).collect()).await.unwrap();
+    store.close().await;
+    let connection = Connection::open(&path).unwrap();
+    crate::seal::install(&connection).unwrap();
+    let to_3 = "ALTER TABLE process RENAME TO process_4;
+        INSERT INTO process SELECT id, wasm_bytes_handle, wit_version, public, on_exit, parent,
+            seal('process', id, wasm_bytes_handle, wit_version, public, on_exit, parent) FROM process_4 ORDER BY rowid;
+        DROP TABLE process_4; PRAGMA user_version = 3;";
+    let (rename, rest) = to_3.split_once('\n').unwrap();
+    for step in [rename, migrate_seals::PROCESS_TABLE_3, rest] {
+        connection.execute_batch(step).unwrap();
+    }
+    connection.close().unwrap();
+    let store = KernelStore::open(&path).unwrap();
+    let processes = store.load().await.unwrap().processes;
+    store.close().await;
+    let expected = fixture.map(|process| StoredProcess { component: None, ..process });
+    let told = |processes: &[StoredProcess]| told(&Stored { processes: processes.to_vec(), ..Stored::default() });
+    assert_eq!(told(&processes), told(&expected));
 }
 
 #[tokio::test]

@@ -53,33 +53,33 @@ async fn an_unfinished_draft_of_a_new_database_is_replaced() {
 
 #[tokio::test]
 async fn another_version_is_refused() {
-    for (sql, expected) in [("PRAGMA user_version = 4", 4), ("PRAGMA user_version = 0", 0)] {
+    for (sql, expected) in [("PRAGMA user_version = 5", 5), ("PRAGMA user_version = 0", 0)] {
         let path = fixture().closed().await;
         let path = path.path().join("kernel.db");
         alter(&path, sql).await;
         let error = refusal(&path);
-        assert!(matches!(error, OpenError::Version { found, needed: 3, .. } if found == expected), "{error}");
+        assert!(matches!(error, OpenError::Version { found, needed: 4, .. } if found == expected), "{error}");
     }
 }
 
 #[tokio::test]
 async fn a_version_that_only_the_log_knows_of_is_refused() {
     let fixture = fixture();
-    let work = |database: &Database| Ok(database.connection().pragma_update(None, "user_version", 4)?);
+    let work = |database: &Database| Ok(database.connection().pragma_update(None, "user_version", 5)?);
     fixture.store.queue.call(Kind::Write, "migrating".into(), 0, work).await.unwrap();
     let copy = tempfile::tempdir().unwrap();
     for name in ["kernel.db", "kernel.db-wal"] {
         std::fs::copy(fixture.folder.path().join(name), copy.path().join(name)).unwrap();
     }
     let error = KernelStore::open(&copy.path().join("kernel.db")).map(|_| ()).unwrap_err();
-    assert!(matches!(error, OpenError::Version { found: 4, .. }), "{error}");
+    assert!(matches!(error, OpenError::Version { found: 5, .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_database_of_another_program_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kernel.db");
-    alter(&path, "CREATE TABLE theirs (x); PRAGMA user_version = 3;").await;
+    alter(&path, "CREATE TABLE theirs (x); PRAGMA user_version = 4;").await;
     assert!(matches!(refusal(&path), OpenError::Foreign { found: 0, .. }));
 }
 

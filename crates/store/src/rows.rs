@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, params};
 use wharf_kernel::capability::{Lineage, Origin, Signature, SignedCapability};
+use wharf_kernel::launcher::ComponentHash;
 use wharf_kernel::persistence::{Change, Stored, StoredCapability, StoredProcess};
 use wharf_types::{Capability, CapabilityKey, PackageId, ProcessId};
 
@@ -11,13 +12,15 @@ use crate::database::Database;
 use crate::error::{Damaged, DatabaseError};
 use crate::wire;
 
-const PUT_PROCESS: &str = "INSERT INTO process (id, wasm_bytes_handle, wit_version, public, on_exit, parent, seal)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, seal('process', ?1, ?2, ?3, ?4, ?5, ?6))
-    ON CONFLICT (id) DO UPDATE SET wasm_bytes_handle = excluded.wasm_bytes_handle, wit_version = excluded.wit_version,
-        public = excluded.public, on_exit = excluded.on_exit, parent = excluded.parent, seal = excluded.seal";
+const PUT_PROCESS: &str =
+    "INSERT INTO process (id, wasm_bytes_handle, component, wit_version, public, on_exit, parent, seal)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, seal('process', ?1, ?2, ?3, ?4, ?5, ?6, ?7))
+    ON CONFLICT (id) DO UPDATE SET wasm_bytes_handle = excluded.wasm_bytes_handle, component = excluded.component,
+        wit_version = excluded.wit_version, public = excluded.public, on_exit = excluded.on_exit,
+        parent = excluded.parent, seal = excluded.seal";
 const REMOVE_PROCESS: &str = "DELETE FROM process WHERE id = ?1";
 const LIST_PROCESSES: &str =
-    "SELECT id, wasm_bytes_handle, wit_version, public, on_exit, parent FROM process ORDER BY rowid";
+    "SELECT id, wasm_bytes_handle, component, wit_version, public, on_exit, parent FROM process ORDER BY rowid";
 
 const PUT_CAPABILITY: &str =
     "INSERT INTO capability (holder, issuer, params_key, params, signature, origin, path, seal)
@@ -85,6 +88,7 @@ impl Database {
         self.connection().prepare_cached(PUT_PROCESS)?.execute(params![
             process.id.to_string(),
             process.wasm_bytes_handle,
+            process.component.map(|hash| hash.0),
             process.wit_version,
             process.public,
             on_exit,
@@ -158,14 +162,15 @@ impl Database {
 fn read_process(row: &Row<'_>) -> Result<StoredProcess, DatabaseError> {
     let id: String = row.get(0)?;
     let name = format!("process `{id}`");
-    let on_exit: Vec<u8> = row.get(4)?;
-    let parent: Option<String> = row.get(5)?;
+    let on_exit: Vec<u8> = row.get(5)?;
+    let parent: Option<String> = row.get(6)?;
     let parent = parent.map(|parent| parent.parse()).transpose();
     Ok(StoredProcess {
         id: id.parse().map_err(|error| Damaged::new(&name, error))?,
         wasm_bytes_handle: row.get(1)?,
-        wit_version: row.get(2)?,
-        public: row.get(3)?,
+        component: row.get::<_, Option<[u8; 32]>>(2)?.map(ComponentHash),
+        wit_version: row.get(3)?,
+        public: row.get(4)?,
         on_exit: wire::decode_on_exit(&on_exit).map_err(|error| Damaged::new(&name, error))?,
         parent: parent.map_err(|error| Damaged::new(&name, error))?,
     })

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use wharf_kernel::capability::{Authority, CapabilityRef, Lineage, Origin};
+use wharf_kernel::launcher::ComponentHash;
 use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored, StoredCapability, StoredProcess};
 use wharf_types::{Capability, OnExit, ProcessId};
 
@@ -53,7 +54,15 @@ pub(crate) fn id(text: &str) -> ProcessId {
 
 pub(crate) fn process(text: &str, on_exit: OnExit) -> StoredProcess {
     let handle = format!("{text}/pkg/main.wasm");
-    StoredProcess { id: id(text), wasm_bytes_handle: handle, wit_version: Some(1), on_exit, public: true, parent: None }
+    StoredProcess {
+        id: id(text),
+        wasm_bytes_handle: handle,
+        component: Some(ComponentHash([7; 32])),
+        wit_version: Some(1),
+        on_exit,
+        public: true,
+        parent: None,
+    }
 }
 
 pub(crate) fn signed(params: &str) -> CapabilityRef {
@@ -70,7 +79,8 @@ pub(crate) fn held(holder: &str, params: &str, origin: Origin, path: &[&str]) ->
 pub(crate) fn told(stored: &Stored) -> Vec<String> {
     let process = |p: &StoredProcess| {
         let on_exit = serde_json::to_string(&p.on_exit).unwrap();
-        format!("{} {} {:?} {} {on_exit} {:?}", p.id, p.wasm_bytes_handle, p.wit_version, p.public, p.parent)
+        let runs = format!("{} {} {:?}", p.id, p.wasm_bytes_handle, p.component);
+        format!("{runs} {:?} {} {on_exit} {:?}", p.wit_version, p.public, p.parent)
     };
     let capability = |c: &StoredCapability| {
         format!("{} {:?} {:?} {:?}", c.holder, c.capability.capability(), c.capability.signature().0, c.lineage)
@@ -83,6 +93,7 @@ pub(crate) fn everything() -> Stored {
         processes: vec![
             process("z:chess:sys", OnExit::None),
             StoredProcess {
+                component: None,
                 wit_version: None,
                 public: false,
                 parent: Some(id("m:chess:sys")),

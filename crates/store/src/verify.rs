@@ -109,6 +109,6 @@ fn schema(connection: &Connection) -> rusqlite::Result<Vec<[Option<String>; 4]>>
 
 fn expected_schema() -> rusqlite::Result<Vec<[Option<String>; 4]>> {
     let connection = Connection::open_in_memory()?;
-    connection.execute_batch(TABLES)?;
+    connection.execute_batch(&TABLES.concat())?;
     schema(&connection)
 }

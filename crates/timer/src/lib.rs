@@ -15,6 +15,7 @@
 
 mod countdown;
 mod cron;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod module;

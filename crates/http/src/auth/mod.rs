@@ -23,6 +23,7 @@ mod attempts;
 mod control;
 mod cookie;
 mod form;
+#[cfg(feature = "fuzzing")]
 mod fuzzing;
 mod gate;
 mod host;
@@ -42,6 +43,7 @@ pub(crate) use admit::{admit, go_on};
 pub(crate) use arrival::{Arrival, Scheme};
 pub(crate) use control::answer as answer_control;
 pub(crate) use cookie::{is_ours as is_our_cookie, without_ours as cookies_without_ours};
+#[cfg(feature = "fuzzing")]
 pub(crate) use fuzzing::{read_form, read_head};
 pub(crate) use login::{answer as answer_login, is_login_path};
 pub(crate) use secret::sha256;

@@ -11,6 +11,7 @@
 mod answers;
 mod cached;
 mod compress;
+#[cfg(feature = "fuzzing")]
 mod fuzzing;
 mod range;
 mod validate;
@@ -18,4 +19,5 @@ mod validate;
 pub(crate) use answers::compressed;
 pub(crate) use cached::Cached;
 pub(crate) use compress::Compressor;
+#[cfg(feature = "fuzzing")]
 pub(crate) use fuzzing::read_head;

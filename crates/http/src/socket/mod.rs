@@ -33,6 +33,7 @@ mod registry;
 mod task;
 
 pub(crate) use actions::ForExtension;
+#[cfg(feature = "fuzzing")]
 pub(crate) use handshake::read_head;
 pub(crate) use open::{Upgraded, upgrade};
 pub(crate) use registry::Sockets;

@@ -105,6 +105,33 @@ async fn a_process_that_asked_for_nothing_is_kept_when_its_component_cannot_be_l
     assert!(!world.store.has_process("missing"));
 }
 
+#[tokio::test]
+async fn a_process_runs_only_what_it_was_created_with_also_when_it_was_created_by_an_older_version() {
+    let world = World::new();
+    world.puppet("bytes");
+    let new = NewProcess::installed(id("a"), "/p:u/pkg/a.wasm".to_owned(), None, OnExit::None, Access::Public);
+    world.kernel.initialize(new, payload("bytes"), Vec::new(), None).await.unwrap();
+    world.kernel.shut_down().await;
+    let boot = |world: &World| {
+        let next = World::on(Limits::default(), Arc::clone(&world.store));
+        // At the path there is `a`, which is not what it was created with.
+        next.puppet("a");
+        next
+    };
+    let next = boot(&world);
+    assert_eq!(next.kernel.restore(Arc::<Shelf>::default()).await.unwrap(), 0);
+    let process = next.kernel.find(&id("a")).unwrap();
+    process.mailbox().closed().await;
+    assert!(failed_because(&process.status().last_exit).contains("not the component"));
+    next.kernel.shut_down().await;
+    // An older version did not keep what it was: what is there at the first boot is.
+    next.store.forget_components();
+    let next = boot(&next);
+    assert_eq!(next.kernel.restore(Arc::<Shelf>::default()).await.unwrap(), 1);
+    next.kernel.shut_down().await;
+    assert_eq!(next.store.component_of("a").unwrap().0[0], b'a');
+}
+
 /// Ten thousand processes may run one component: to read it for each would make a boot take minutes.
 #[tokio::test]
 async fn a_boot_reads_each_component_once() {

@@ -13,7 +13,7 @@ use wharf_types::{Address, Capability, CapabilityKey, NodeName, OnExit, PackageI
 
 use crate::capability::Authority;
 use crate::envelope::{Blob, Content, Envelope, FailedRequest, Payload, Seconds, WrittenAddress};
-use crate::launcher::{ComponentSource, Exit, Launcher, PrepareError, Prepared};
+use crate::launcher::{ComponentHash, ComponentSource, Exit, Launcher, PrepareError, Prepared};
 use crate::lifecycle::{InitializeError, NewProcess};
 use crate::module::{Access, Answer, Caller, Refusal, RuntimeModule};
 use crate::persistence::{Change, Persistence, StoreError, Stored, StoredCapability, StoredProcess};
@@ -27,14 +27,16 @@ type Script = Arc<dyn Fn(Session) -> BoxFuture<'static, Exit> + Send + Sync>;
 #[derive(Default)]
 pub(super) struct Closures(Mutex<HashMap<Vec<u8>, Script>>);
 
-struct Closure(Script);
+struct Closure(Script, ComponentHash);
 
 impl Launcher for Closures {
     fn prepare(&self, component: Payload) -> BoxFuture<'_, Result<Arc<dyn Prepared>, PrepareError>> {
         let script = self.0.lock().unwrap().get(&*component).cloned();
+        let mut hash = ComponentHash([0; 32]);
+        hash.0.iter_mut().zip(&*component).for_each(|(byte, of_component)| *byte = *of_component);
         async move {
             let script = script.ok_or_else(|| PrepareError::Refused("the bytes are not WebAssembly".to_owned()))?;
-            let prepared: Arc<dyn Prepared> = Arc::new(Closure(script));
+            let prepared: Arc<dyn Prepared> = Arc::new(Closure(script, hash));
             Ok(prepared)
         }
         .boxed()
@@ -42,6 +44,10 @@ impl Launcher for Closures {
 }
 
 impl Prepared for Closure {
+    fn hash(&self) -> ComponentHash {
+        self.1
+    }
+
     fn run(self: Arc<Self>, session: Session) -> BoxFuture<'static, Exit> {
         (self.0)(session)
     }
@@ -87,6 +93,15 @@ impl Memory {
     pub(super) fn has_capability(&self, holder: &str, capability: &Capability) -> bool {
         let key = (id(holder), capability.key().unwrap());
         self.tables.lock().unwrap().capabilities.contains_key(&key)
+    }
+
+    /// As if an older version had written it.
+    pub(super) fn forget_components(&self) {
+        self.tables.lock().unwrap().processes.values_mut().for_each(|process| process.component = None);
+    }
+
+    pub(super) fn component_of(&self, process: &str) -> Option<ComponentHash> {
+        self.tables.lock().unwrap().processes.get(&id(process))?.component
     }
 
     pub(super) fn calls(&self) -> usize {

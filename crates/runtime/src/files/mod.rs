@@ -43,6 +43,7 @@ use crate::guest::{Guest, World};
 use crate::turn::Turn;
 use descriptor::Slots;
 pub(crate) use mounts::Mounts;
+#[cfg(feature = "fuzzing")]
 pub(crate) use place::resolve;
 
 /// The files of the node, for all guests.
