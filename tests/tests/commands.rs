@@ -10,11 +10,12 @@ fn every_list_is_json_for_programs() {
     let node = Node::start();
     node.install(&paths::package("counter:wharf.os"));
     let zip = paths::package("echo:wharf.os");
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 15] = [
         &["status"],
         &["ps"],
         &["ps", "--ended"],
         &["list"],
+        &["auto-update", "show"],
         &["caps", "counter"],
         &["sessions"],
         &["fs", "ls"],

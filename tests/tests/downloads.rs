@@ -103,3 +103,31 @@ fn a_zip_of_this_node_is_there_at_once_and_those_of_others_are_out_of_reach() {
     assert_eq!(ask(&node, &json!({ "RemoteDownload": remote })), json!({ "Err": "Offline" }));
     assert_eq!(ask(&node, &json!({ "MirrorCheck": id(PROBER) })), json!({ "Err": "Offline" }));
 }
+
+#[test]
+fn zips_of_packages_that_are_not_installed_are_kept_up_to_a_bound_whoever_brings_them() {
+    const NOT_INSTALLED_MAX: usize = 256;
+    let node = Node::start();
+    let bring = |n: usize| {
+        let package = format!("p{n}:alice.os");
+        let new = json!({ "NewPackage": { "package_id": id(&package), "mirror": false } }).to_string();
+        node.send("main:app-store:sys", &new, Some(&package_of(&package, &wasm(SMALLEST))), 600).unwrap()
+    };
+    let kept = json!({ "NewPackageResponse": "Success" });
+    for n in 0..NOT_INSTALLED_MAX {
+        assert_eq!(bring(n).json(), kept, "{n}");
+    }
+    let refused = bring(NOT_INSTALLED_MAX);
+    assert_eq!(refused.json(), json!({ "NewPackageResponse": "InstallFailed" }));
+    assert!(refused.failure().unwrap().contains("256 packages that are not installed"), "{:?}", refused.failure());
+    let zip = package_of("more:alice.os", &wasm(SMALLEST));
+    assert_eq!(
+        add(&node, "more:alice.os", &hash(&zip), Some(&zip)),
+        json!({ "Err": "VfsError" }),
+        "nor by the other door"
+    );
+    // One that has some may have more, and what goes makes room.
+    assert_eq!(bring(0).json(), kept);
+    node.wharf(&["uninstall", "p1:alice.os", "--purge", "--yes"]).ok();
+    assert_eq!(bring(NOT_INSTALLED_MAX).json(), kept);
+}

@@ -1,6 +1,7 @@
 //! The command line's grammar and its help.
 
 mod authoring;
+mod auto_update;
 mod databases;
 mod dev;
 mod live;
@@ -17,6 +18,8 @@ use wharf_types::PackageId;
 
 use self::authoring::{BUILD_EXAMPLES, CHECK_EXAMPLES, NEW_EXAMPLES};
 pub(crate) use self::authoring::{Build, Check, New};
+use self::auto_update::AUTO_UPDATE_EXAMPLES;
+pub(crate) use self::auto_update::{AutoUpdate, AutoUpdateCommand, Interval};
 pub(crate) use self::databases::{DatabaseArgs, KeyForm, Kv, KvCommand, KvGet, KvScan, KvSet, Sql};
 use self::databases::{KV_EXAMPLES, SQL_EXAMPLES};
 use self::dev::{DEV_EXAMPLES, TEST_EXAMPLES, WATCH_EXAMPLES};
@@ -108,6 +111,9 @@ pub(crate) enum Command {
     /// Bring packages from registries to their newest versions
     #[command(after_help = UPDATE_EXAMPLES)]
     Update(Update),
+    /// Have the node bring packages to their newest versions by itself
+    #[command(after_help = AUTO_UPDATE_EXAMPLES)]
+    AutoUpdate(AutoUpdate),
     /// Put the version of a package from before in place of the present one
     #[command(after_help = ROLLBACK_EXAMPLES)]
     Rollback(Rollback),

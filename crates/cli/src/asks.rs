@@ -1,53 +1,28 @@
-//! What a package asks for: compared with what it got before, and shown.
+//! What a package asks for, shown to its owner.
 
-use serde::Serialize;
+use wharf_package::Difference;
 use wharf_types::ask::{Ask, Weight};
 
 use crate::output::{Colour, Style};
 use crate::text;
 
-/// What changes for the owner when a package is installed.
-#[derive(Debug, Serialize)]
-pub(crate) struct Difference {
-    /// What was not asked for before; everything, of a package that was not there.
-    pub(crate) new: Vec<Ask>,
-    /// What it was given, lost since, and would be given again.
-    pub(crate) given_again: Vec<Ask>,
-    /// What is not asked for any more.
-    pub(crate) no_longer: Vec<Ask>,
-    /// How much stays as it is.
-    pub(crate) unchanged: usize,
-}
-
-impl Difference {
-    /// From what was `granted` to what is asked for. `is_lost` says whether the owner took something back.
-    pub(crate) fn new(granted: &[Ask], asked: &[Ask], is_lost: impl Fn(&Ask) -> bool) -> Self {
-        let has = |list: &[Ask], ask: &Ask| list.iter().any(|other| other.is_same_as(ask));
-        let (kept, new): (Vec<_>, Vec<_>) = asked.iter().cloned().partition(|ask| has(granted, ask));
-        let (given_again, unchanged): (Vec<_>, Vec<_>) = kept.into_iter().partition(is_lost);
-        let no_longer = granted.iter().filter(|ask| !has(asked, ask)).cloned().collect();
-        Self { new, given_again, no_longer, unchanged: unchanged.len() }
+/// The lines about an upgrade.
+pub(crate) fn difference(difference: &Difference, colour: Colour) -> Vec<String> {
+    let mut out = Vec::new();
+    let parts = [
+        ("new", &difference.new),
+        ("given again", &difference.given_again),
+        ("no longer asked for", &difference.no_longer),
+    ];
+    for (title, list) in parts.into_iter().filter(|(_, list)| !list.is_empty()) {
+        out.push(format!("{}:", colour.paint(Style::Bold, title)));
+        out.extend(lines(list, colour).into_iter().map(|line| format!("  {line}")));
     }
-
-    /// Whether the package would be able to do what it cannot now.
-    pub(crate) fn adds(&self) -> bool {
-        !self.new.is_empty() || !self.given_again.is_empty()
+    if out.is_empty() {
+        out.push("it asks for nothing new".to_owned());
     }
-
-    /// The lines about an upgrade.
-    pub(crate) fn lines(&self, colour: Colour) -> Vec<String> {
-        let mut out = Vec::new();
-        let parts = [("new", &self.new), ("given again", &self.given_again), ("no longer asked for", &self.no_longer)];
-        for (title, list) in parts.into_iter().filter(|(_, list)| !list.is_empty()) {
-            out.push(format!("{}:", colour.paint(Style::Bold, title)));
-            out.extend(lines(list, colour).into_iter().map(|line| format!("  {line}")));
-        }
-        if out.is_empty() {
-            out.push("it asks for nothing new".to_owned());
-        }
-        out.push(format!("unchanged: {}", self.unchanged));
-        out
-    }
+    out.push(format!("unchanged: {}", difference.unchanged));
+    out
 }
 
 /// Grouped by process: its name, and a line for each thing.
@@ -92,7 +67,7 @@ mod tests {
         let difference = Difference::new(&granted, &asked, is_lost);
         assert!(difference.adds());
         assert_eq!(
-            difference.lines(Colour::Off),
+            super::difference(&difference, Colour::Off),
             [
                 "new:",
                 "  a",
@@ -108,6 +83,6 @@ mod tests {
         );
         let same = Difference::new(&granted, &granted, |_| false);
         assert!(!same.adds());
-        assert_eq!(same.lines(Colour::Off), ["it asks for nothing new", "unchanged: 3"]);
+        assert_eq!(super::difference(&same, Colour::Off), ["it asks for nothing new", "unchanged: 3"]);
     }
 }

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+mod auto_update;
 mod backup;
 mod build;
 mod caps;
@@ -8,7 +9,7 @@ mod completions;
 pub(crate) mod dev;
 mod doctor;
 pub(crate) mod fs;
-mod install;
+pub(crate) mod install;
 mod key;
 mod kill;
 mod kv;
@@ -63,6 +64,7 @@ pub(crate) fn run(args: Args, output: &mut Output) -> CliResult<()> {
         Command::Status => status::run(&home, &Client::of(&home)?, output),
         Command::Install(args) => install::run(&args, &home, output),
         Command::Update(args) => update::run(&args, &home, output),
+        Command::AutoUpdate(args) => auto_update::run(&args, &home, output),
         Command::Uninstall(args) => uninstall::run(&args, &Client::of(&home)?, output),
         Command::Rollback(args) => rollback::run(&args, &Client::of(&home)?, output),
         Command::Publish(args) => publish::run(&args, output),

@@ -4,13 +4,13 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use wharf_home::Home;
 use wharf_registry::client;
 use wharf_registry::{PackageRef, Reference, Release, Version};
 
+use crate::chain::Known;
 use crate::errors::{CliError, CliResult};
 use crate::output::note;
-use crate::pins::{Pin, Pins};
+use crate::pins::Pin;
 use crate::registries::{self, Opened};
 use crate::source::{self, Source};
 use crate::text;
@@ -46,10 +46,10 @@ impl<'a> Chosen<'a> {
     }
 
     /// Downloads and checks it. Refused before that when the same version had other content on this node.
-    pub(crate) fn download(self, home: &Home, changed: Changed) -> CliResult<(Source, Pin)> {
+    pub(crate) fn download(self, known: &Known, changed: Changed) -> CliResult<(Source, Pin)> {
         let Self { opened, package, version, release } = self;
         let named = format!("{package}@{version}");
-        if let Some(known) = Pins::read(home)?.other(&package, &version, &release.sha256) {
+        if let Some(known) = known.other(&package, &version, &release.sha256) {
             let said = format!(
                 "{named} had SHA-256 {known} when it was installed here, and has {} in {}",
                 release.sha256,

@@ -12,6 +12,7 @@ mod asks;
 mod authoring;
 mod backup;
 mod certificate;
+mod chain;
 mod client;
 mod commands;
 mod doctor;

@@ -1,31 +1,36 @@
 //! Signing packages, and verifying signatures before a package goes to the node, which verifies them again.
 
+use std::convert::Infallible;
+
 use ring::digest::{SHA256, digest};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use wharf_package::trust::{self, Crypto, SignerError, Verdict};
 use wharf_package::{PackageSignature, SignatureError, Unsigned, signature};
 use wharf_types::{PackageId, hex};
 
-/// Why a signature does not count, or cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Untrue {
-    /// The zip.
-    #[error(transparent)]
-    Form(#[from] SignatureError),
-    /// It is that of something else.
-    #[error("its signature is not that of its content: it was changed after it was signed, or it is another package")]
-    Forged,
+/// What the library says.
+pub(crate) struct Ring;
+
+impl Crypto for Ring {
+    type Error = Infallible;
+
+    fn sha256(&self, bytes: &[u8]) -> String {
+        hex::encode(digest(&SHA256, bytes).as_ref())
+    }
+
+    fn verify(&self, by: &PackageSignature, message: Vec<u8>) -> Result<Verdict, Infallible> {
+        let key: Option<[u8; 32]> = hex::decode(by.public_key());
+        let proof: Option<[u8; 64]> = hex::decode(by.signature());
+        let is_genuine = key
+            .zip(proof)
+            .is_some_and(|(key, proof)| UnparsedPublicKey::new(&ED25519, key).verify(&message, &proof).is_ok());
+        Ok(if is_genuine { Verdict::Genuine } else { Verdict::Forged })
+    }
 }
 
 /// The key that signed a package, if any did.
-pub(crate) fn signer(package: &PackageId, zip: &[u8]) -> Result<Option<String>, Untrue> {
-    let unsigned = signature::split(zip)?;
-    let Some(by) = &unsigned.signature else { return Ok(None) };
-    let malformed = || Untrue::Form(SignatureError::Malformed);
-    let key: [u8; 32] = hex::decode(by.public_key()).ok_or_else(malformed)?;
-    let signature: [u8; 64] = hex::decode(by.signature()).ok_or_else(malformed)?;
-    let verified = UnparsedPublicKey::new(&ED25519, key).verify(&message(package, &unsigned), &signature);
-    verified.map_err(|_| Untrue::Forged)?;
-    Ok(Some(by.public_key().to_owned()))
+pub(crate) fn signer(package: &PackageId, zip: &[u8]) -> Result<Option<String>, SignerError<Infallible>> {
+    trust::signer(package, zip, &Ring)
 }
 
 /// The package with a signature of this key.
@@ -36,7 +41,7 @@ pub(crate) fn sign(package: &PackageId, zip: &[u8], key: &Ed25519KeyPair) -> Res
 }
 
 fn message(package: &PackageId, unsigned: &Unsigned) -> Vec<u8> {
-    signature::message(package, &hex::encode(digest(&SHA256, &unsigned.zip).as_ref()))
+    signature::message(package, &Ring.sha256(&unsigned.zip))
 }
 
 #[cfg(test)]
@@ -61,11 +66,11 @@ mod tests {
         assert_eq!(signer(&chat, &signed).unwrap(), by);
         assert_eq!(signer(&chat, &sign(&chat, &signed, &key).unwrap()).unwrap(), by);
         let other = PackageId::new("chat", "mallory.os").unwrap();
-        assert!(matches!(signer(&other, &signed), Err(Untrue::Forged)));
+        assert!(matches!(signer(&other, &signed), Err(SignerError::Forged)));
         let mut changed = signed;
         if let Some(byte) = changed.get_mut(40) {
             *byte ^= 1;
         }
-        assert!(matches!(signer(&chat, &changed), Err(Untrue::Forged)));
+        assert!(matches!(signer(&chat, &changed), Err(SignerError::Forged)));
     }
 }

@@ -8,7 +8,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use wharf_package::pack::Tree;
 use wharf_package::{
-    ArchiveLimits, Manifest, ManifestEntry, Metadata, PackError, Package, Scripts, package_id_from_file_name,
+    ArchiveLimits, Manifest, ManifestEntry, Metadata, PackError, Package, Scripts, package_id_from_file_name, release,
 };
 use wharf_registry::Version;
 use wharf_types::app_store::InstalledPackage;
@@ -80,21 +80,12 @@ pub(crate) fn read(path: &Path) -> CliResult<Source> {
 /// Checks a package of a registry, which has to say itself that it is this version of this package. `named` is for people.
 pub(crate) fn published(zip: Vec<u8>, named: &Path, package: &PackageId, version: &Version) -> CliResult<Source> {
     let checked = check(named, &zip)?;
-    let refused = |why: String| {
+    let refused = |why: &release::NotThatRelease| {
         CliError::bad_input(format_args!("{} is refused: {why}", named.display()))
             .hint("a registry has packages with their `metadata.json` in the zip, as `wharf build` makes them")
     };
-    let Some(metadata) = checked.metadata() else { return Err(refused(format!("there is no {METADATA} in it"))) };
-    let own = id_of(metadata, named)?;
-    if own != *package {
-        return Err(refused(format!("it is {own}")));
-    }
-    match metadata.current_version() {
-        Some(own) if own == version.to_string() => {}
-        Some(own) => return Err(refused(format!("it says that it is version {own}"))),
-        None => return Err(refused("it does not say which version it is".to_owned())),
-    }
-    let metadata = metadata.clone();
+    let metadata =
+        release::metadata_of(&checked, package, &version.to_string()).map_err(|error| refused(&error))?.clone();
     finish(named, zip, &checked, package.clone(), Some(&metadata))
 }
 

@@ -113,6 +113,18 @@ fn whoever_may_message_the_downloads_of_the_app_store_is_told_of_as_one_who_may_
 }
 
 #[test]
+fn the_listings_of_the_app_store_are_read_by_message_and_changed_by_right() {
+    let request = r#"["chain:app-store:sys",{"process":"chain:app-store:sys","params":{"root":true}}]"#;
+    let lines = told("\"None\"", request, "[]");
+    for line in [
+        "Usual chat: may see what registries list, and what is updated by itself (chain:app-store:sys)",
+        "Care chat: may turn updates of packages on and off ({\"root\":true} from chain:app-store:sys)",
+    ] {
+        assert!(lines.contains(&line.to_owned()), "{lines:?}");
+    }
+}
+
+#[test]
 fn a_manifest_cannot_steer_the_terminal_it_is_shown_on() {
     let request = r#"[{"process":"a:b:c","params":"\u202e\u001b[2Jxxx"}]"#.replace("xxx", &"x".repeat(1000));
     for line in told("\"None\"", &request, "[]") {

@@ -17,7 +17,8 @@
 //! | [`wasm`] | component, core module, or neither |
 //! | [`package`] | all checks together |
 //! | [`plan`](mod@plan), [`plan_script`](mod@plan_script) | what the kernel is told about each process, and each script |
-//! | [`signature`] | the publisher's signature in a zip |
+//! | [`signature`], [`trust`] | the publisher's signature in a zip, and whose is needed |
+//! | [`difference`], [`release`] | what an upgrade would add, and whether a zip is the release that was wanted |
 //! | [`pack`] | writing a reproducible zip |
 
 pub mod archive;
@@ -27,6 +28,7 @@ mod capability;
 #[cfg(feature = "componentize")]
 pub mod componentize;
 pub mod describe;
+pub mod difference;
 mod end_record;
 pub mod error;
 #[cfg(feature = "componentize")]
@@ -40,8 +42,10 @@ pub mod pack;
 pub mod package;
 pub mod plan;
 pub mod plan_script;
+pub mod release;
 pub mod scripts;
 pub mod signature;
+pub mod trust;
 mod version;
 pub mod wasm;
 
@@ -56,6 +60,7 @@ pub use assemble::{AssembleError, Assembled, Ingredients, assemble};
 pub use capability::CapabilityEntry;
 #[cfg(feature = "componentize")]
 pub use componentize::{ComponentizeError, componentize};
+pub use difference::{Difference, Held};
 pub use error::{ArchiveError, ManifestError, MetadataError, PackageError, SignatureError};
 #[cfg(feature = "componentize")]
 pub use export::{RenameError, rename_export};

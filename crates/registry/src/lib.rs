@@ -30,6 +30,7 @@
 //!
 //! [semantic versioning]: https://semver.org
 
+pub mod chain;
 #[cfg(feature = "client")]
 pub mod client;
 mod digest;

@@ -5,6 +5,7 @@ use wharf_types::ProcessId;
 use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, GrantedScripts, NewPackageResponse, Outcome};
 
 use crate::error::StoreError;
+use crate::prepare::Told;
 use crate::record::Record;
 use crate::{api, downloads, granted, install, purge, trust, uninstall};
 
@@ -66,7 +67,8 @@ fn perform(node: &NodeName, record: &mut Record, request: AppStoreRequest, messa
             Answer { body: AppStoreResponse::NewPackageResponse(response), failure, blob: None }
         }
         AppStoreRequest::Install { package_id, version_hash, metadata } => {
-            let done = install::install(node, record, &package_id, &version_hash, metadata.as_ref());
+            let told = metadata.as_ref().map_or(Told::Nothing, Told::Metadata);
+            let done = install::install(node, record, &package_id, &version_hash, told);
             outcome(done, AppStoreResponse::InstallResponse)
         }
         AppStoreRequest::Uninstall(package_id) => {

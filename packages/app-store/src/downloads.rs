@@ -12,6 +12,10 @@ use crate::record::Record;
 /// Most zips kept of one package. When there are as many, all make room but those that may be needed again
 /// ([`Record::zips_of`]).
 const ZIPS_PER_PACKAGE_MAX: usize = 16;
+/// Most packages that are not installed and have zips kept: what comes here need not be the owner's word.
+const NOT_INSTALLED_MAX: usize = 256;
+/// Most bytes of their zips, all together.
+const NOT_INSTALLED_BYTES_MAX: u64 = 1 << 30;
 
 /// Checks a zip and keeps it. Giving the same one again changes nothing.
 pub(crate) fn add(record: &Record, package: &PackageId, zip: Vec<u8>) -> Result<(), StoreError> {
@@ -23,8 +27,55 @@ pub(crate) fn add(record: &Record, package: &PackageId, zip: Vec<u8>) -> Result<
         }
     }
     make_room(record, &target)?;
+    check_room(record, package, zip.len() as u64)?;
     keep(&target, zip)?;
     Ok(())
+}
+
+/// Whether one more zip of a package may be kept. Those of what is installed always are. A package whose zips were all removed
+/// counts until it is purged: its folder is still there.
+fn check_room(record: &Record, package: &PackageId, bytes: u64) -> Result<(), StoreError> {
+    if record.find(package).is_some() {
+        return Ok(());
+    }
+    let mut others = packages()?;
+    others.retain(|kept| record.find(kept).is_none());
+    if !others.contains(package) && others.len() >= NOT_INSTALLED_MAX {
+        return Err(StoreError::TooManyKept(NOT_INSTALLED_MAX));
+    }
+    let mut left = NOT_INSTALLED_BYTES_MAX.checked_sub(bytes);
+    for other in &others {
+        let size = bytes_of(&Target::new(other)?)?;
+        left = left.and_then(|left| left.checked_sub(size));
+    }
+    left.map(drop).ok_or(StoreError::KeptTooLarge(NOT_INSTALLED_BYTES_MAX))
+}
+
+/// The size of the zips of a package.
+fn bytes_of(target: &Target) -> Result<u64, StoreError> {
+    let sizes = vfs::read_dir(&target.downloads())?;
+    sizes.iter().try_fold(0_u64, |sum, entry| Ok(sum.saturating_add(vfs::metadata(&path(entry))?.len)))
+}
+
+/// The packages that have a folder of zips, by name.
+pub(crate) fn packages() -> Result<Vec<PackageId>, StoreError> {
+    let root = format!("/app-store:sys/{DOWNLOADS_DRIVE}");
+    if !vfs::exists(&root)? {
+        return Ok(Vec::new());
+    }
+    let mut names: Vec<PackageId> =
+        vfs::read_dir(&root)?.iter().filter_map(|entry| file_name(entry).parse().ok()).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The last part of its path.
+pub(crate) fn file_name(entry: &DirEntry) -> &str {
+    entry.path.rsplit('/').next().unwrap_or_default()
+}
+
+fn path(entry: &DirEntry) -> String {
+    format!("/{}", entry.path.trim_start_matches('/'))
 }
 
 /// Keeps a zip that is known to be good, and returns its hash.
@@ -80,14 +131,8 @@ fn surplus(kept: &[DirEntry], stay: &[&str]) -> Vec<String> {
     if kept.len() < ZIPS_PER_PACKAGE_MAX {
         return Vec::new();
     }
-    let stays = |entry: &DirEntry| {
-        let name = entry.path.rsplit('/').next().and_then(|file| file.strip_suffix(".zip"));
-        name.is_some_and(|hash| stay.contains(&hash))
-    };
-    kept.iter()
-        .filter(|entry| entry.file_type == FileType::File && !stays(entry))
-        .map(|entry| format!("/{}", entry.path.trim_start_matches('/')))
-        .collect()
+    let stays = |entry: &DirEntry| file_name(entry).strip_suffix(".zip").is_some_and(|hash| stay.contains(&hash));
+    kept.iter().filter(|entry| entry.file_type == FileType::File && !stays(entry)).map(path).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Nodes do not reach each other, so what would fetch from another one, or gives to it, answers `Offline`. Everything about
 //! the zips that this node keeps is there.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use wharf_package::{Archive, ArchiveLimits, manifest};
 use wharf_process_lib::{LazyLoadBlob, Message, NodeName, Response, println, vfs};
@@ -12,11 +13,8 @@ use wharf_types::vfs::DirEntry;
 use crate::downloads;
 use crate::error::StoreError;
 use crate::front::refused;
-use crate::paths::{DOWNLOADS_DRIVE, Target, ZipHash};
+use crate::paths::{Target, ZipHash};
 use crate::record::Record;
-
-/// Most packages that are not installed and have zips kept: what comes here is not the owner's word.
-const NOT_INSTALLED_MAX: usize = 256;
 
 /// A request. Those that workers of a transfer send to each other are known, and refused.
 #[derive(Debug, Deserialize)]
@@ -45,14 +43,17 @@ enum DownloadsRequest {
     StartMirroring(PackageId),
     /// They may not.
     StopMirroring(PackageId),
-    RemoteDownload(serde::de::IgnoredAny),
-    Chunk(serde::de::IgnoredAny),
-    Size(serde::de::IgnoredAny),
-    Progress(serde::de::IgnoredAny),
-    MirrorCheck(serde::de::IgnoredAny),
-    AutoUpdate(serde::de::IgnoredAny),
-    DownloadComplete(serde::de::IgnoredAny),
-    AutoDownloadComplete(serde::de::IgnoredAny),
+    /// Give a zip to a worker of another node.
+    RemoteDownload(IgnoredAny),
+    /// Is a node there that gives a package to others?
+    MirrorCheck(IgnoredAny),
+    /// Fetch the newest version from a node, and install it.
+    AutoUpdate(IgnoredAny),
+    Chunk(IgnoredAny),
+    Size(IgnoredAny),
+    Progress(IgnoredAny),
+    DownloadComplete(IgnoredAny),
+    AutoDownloadComplete(IgnoredAny),
 }
 
 /// An answer.
@@ -172,12 +173,15 @@ fn perform(
             record.mirror(&package)?;
         }
         DownloadsRequest::StopMirroring(package) => record.stop_mirroring(&package)?,
+        DownloadsRequest::AutoUpdate(_) => {
+            let why = "packages are brought up to date from registries, by chain:app-store:sys, and not from nodes";
+            return Err(Refusal(DownloadsError::Offline, why.to_owned()));
+        }
         DownloadsRequest::RemoteDownload(_)
         | DownloadsRequest::Chunk(_)
         | DownloadsRequest::Size(_)
         | DownloadsRequest::Progress(_)
         | DownloadsRequest::MirrorCheck(_)
-        | DownloadsRequest::AutoUpdate(_)
         | DownloadsRequest::DownloadComplete(_)
         | DownloadsRequest::AutoDownloadComplete(_) => return Err(offline()),
     }
@@ -194,29 +198,12 @@ fn add(record: &Record, package: &PackageId, hash: &str, blob: Option<LazyLoadBl
     let Some(blob) = blob else {
         return Err(Refusal(DownloadsError::BlobNotFound, format!("no zip of {package} came")));
     };
-    check_room(record, package)?;
     let actual = ZipHash::of(&blob.bytes);
     if actual != desired {
         let (wanted, actual) = (desired.as_str().to_owned(), actual.as_str().to_owned());
         return Err(StoreError::HashMismatch { package: package.clone(), wanted, actual }.into());
     }
     Ok(downloads::add(record, package, blob.bytes)?)
-}
-
-/// Whether the zips of one more package may be kept. A package whose zips were all removed counts until it is purged: its
-/// folder is still there.
-fn check_room(record: &Record, package: &PackageId) -> Result<(), Refusal> {
-    if has_room(&kept_packages()?, package, |kept| record.find(kept).is_some()) {
-        return Ok(());
-    }
-    Err(StoreError::TooManyKept(NOT_INSTALLED_MAX).into())
-}
-
-fn has_room(kept: &[PackageId], package: &PackageId, is_installed: impl Fn(&PackageId) -> bool) -> bool {
-    if is_installed(package) || kept.contains(package) {
-        return true;
-    }
-    kept.iter().filter(|kept| !is_installed(kept)).count() < NOT_INSTALLED_MAX
 }
 
 /// The files of a package that are kept.
@@ -230,26 +217,16 @@ fn kept(target: &Target) -> Result<Vec<DirEntry>, Refusal> {
 
 fn packages(record: &Record) -> Result<Vec<Kept>, Refusal> {
     let dir = |package: PackageId| Kept::Dir { name: package.to_string(), mirroring: record.is_mirrored(&package) };
-    Ok(kept_packages()?.into_iter().map(dir).collect())
-}
-
-/// The packages that have a folder of zips, by name.
-fn kept_packages() -> Result<Vec<PackageId>, Refusal> {
-    let root = format!("/app-store:sys/{DOWNLOADS_DRIVE}");
-    if !vfs::exists(&root)? {
-        return Ok(Vec::new());
-    }
-    let mut names: Vec<PackageId> =
-        vfs::read_dir(&root)?.iter().filter_map(|entry| file_name(entry).parse().ok()).collect();
-    names.sort();
-    Ok(names)
+    Ok(downloads::packages()?.into_iter().map(dir).collect())
 }
 
 fn zips(package: &PackageId) -> Result<Vec<Kept>, Refusal> {
     let target = Target::new(package)?;
     let entries = kept(&target)?;
-    let mut hashes: Vec<ZipHash> =
-        entries.iter().filter_map(|entry| ZipHash::parse(file_name(entry).strip_suffix(".zip")?).ok()).collect();
+    let mut hashes: Vec<ZipHash> = entries
+        .iter()
+        .filter_map(|entry| ZipHash::parse(downloads::file_name(entry).strip_suffix(".zip")?).ok())
+        .collect();
     hashes.sort_by(|a, b| a.as_str().cmp(b.as_str()));
     hashes.iter().map(|hash| zip(&target, hash)).collect()
 }
@@ -281,26 +258,10 @@ fn remove(record: &Record, package: &PackageId, hash: &str) -> Result<(), Refusa
     Ok(vfs::remove_file(&path)?)
 }
 
-fn file_name(entry: &DirEntry) -> &str {
-    entry.path.rsplit('/').next().unwrap_or_default()
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap fails the test")]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_so_many_packages_that_are_not_installed_have_zips_kept() {
-        let id = |n: usize| PackageId { package_name: format!("p{n}"), publisher_node: "alice.os".to_owned() };
-        let kept: Vec<_> = (0..NOT_INSTALLED_MAX).map(id).collect();
-        let (known, new) = (id(0), id(NOT_INSTALLED_MAX));
-        assert!(!has_room(&kept, &new, |_| false));
-        assert!(has_room(&kept, &known, |_| false), "another zip of one that has some");
-        assert!(has_room(&kept, &new, |package| *package == new), "what is installed is not held up");
-        assert!(has_room(&kept, &new, |package| *package == known), "what is installed does not count");
-        assert!(has_room(&kept[1..], &new, |_| false));
-    }
 
     #[test]
     fn bodies_are_those_of_the_reference() {

@@ -1,5 +1,6 @@
 //! Why the app store refused or failed.
 
+use wharf_package::release::NotThatRelease;
 use wharf_package::{MetadataError, PackageError, SignatureError};
 use wharf_process_lib::state::StateError;
 use wharf_process_lib::{CallError, kernel, kv, sqlite, vfs};
@@ -100,6 +101,9 @@ pub(crate) enum StoreError {
     /// The metadata is that of another package.
     #[error("the metadata is refused: it is that of {0}")]
     OtherPackage(PackageId),
+    /// It is not the release that it was listed as.
+    #[error("the package is refused: {0}")]
+    Release(#[from] NotThatRelease),
     /// An id that cannot be built.
     #[error(transparent)]
     Id(#[from] IdError),
@@ -126,6 +130,12 @@ pub(crate) enum StoreError {
          `wharf uninstall <package> --purge`"
     )]
     TooManyKept(usize),
+    /// Those zips are too large, together.
+    #[error(
+        "the zips of packages that are not installed would take up more than {0} bytes; make room with \
+         `wharf uninstall <package> --purge`"
+    )]
+    KeptTooLarge(u64),
     /// Its processes start faster than they are ended.
     #[error("the processes of {0} cannot be ended: new ones keep starting")]
     StillRunning(PackageId),

@@ -13,7 +13,6 @@
 //! before, if there was one, is installed again from its zip. What a package keeps (other drives, databases, saved state) is
 //! touched by none of this. The version that was replaced stays among the downloads, for [`roll_back`].
 
-use serde_json::Value;
 use wharf_package::PlannedProcess;
 use wharf_process_lib::kernel::NewProcess;
 use wharf_process_lib::{CallError, kernel, println, vfs};
@@ -23,10 +22,10 @@ use wharf_types::{NodeName, PackageId};
 use crate::downloads;
 use crate::error::{StoreError, Undone};
 use crate::paths::{Target, ZipHash};
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, Told};
 use crate::record::{Record, Work};
 use crate::uninstall::remove;
-use crate::{purge, start, trust};
+use crate::{listed, purge, start, trust};
 
 /// Installs a zip that was kept, in place of any version that is there.
 pub(crate) fn install(
@@ -34,13 +33,20 @@ pub(crate) fn install(
     record: &mut Record,
     package: &PackageId,
     version_hash: &str,
-    metadata: Option<&Value>,
+    told: Told<'_>,
 ) -> Result<(), StoreError> {
     let target = Target::new(package)?;
     settle(node, record, package)?;
-    let prepared = Prepared::new(node, target, ZipHash::parse(version_hash)?, metadata)?;
+    let hash = ZipHash::parse(version_hash)?;
+    let prepared = Prepared::new(node, target, hash.clone(), told)?;
     trust::check(record, package, prepared.signed_by())?;
-    put_in_place(node, record, prepared)
+    let is_first = record.find(package).is_none();
+    put_in_place(node, record, prepared)?;
+    if is_first {
+        // Of one that was there it stays as the owner has it.
+        listed::follow(package, &hash);
+    }
+    Ok(())
 }
 
 /// Puts the version from before in place of the present one, which becomes the version from before. No signature is
@@ -50,7 +56,7 @@ pub(crate) fn roll_back(node: &NodeName, record: &mut Record, package: &PackageI
     settle(node, record, package)?;
     let installed = record.find(package).ok_or_else(|| StoreError::NotInstalled(package.clone()))?;
     let previous = installed.previous.clone().ok_or_else(|| StoreError::NoPrevious(package.clone()))?;
-    let prepared = Prepared::new(node, target, ZipHash::parse(&previous.version_hash)?, None)?;
+    let prepared = Prepared::new(node, target, ZipHash::parse(&previous.version_hash)?, Told::Before)?;
     put_in_place(node, record, prepared.of_version(previous.version))
 }
 
@@ -187,7 +193,7 @@ fn undo(
         record.forget(target.package(), Work::Install)?;
         return Ok(undone);
     };
-    replace_and_run(&Prepared::new(node, target.clone(), hash, None)?)?;
+    replace_and_run(&Prepared::new(node, target.clone(), hash, Told::Before)?)?;
     record.take_back()?;
     Ok(Undone::Restored)
 }

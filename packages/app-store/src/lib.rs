@@ -5,8 +5,9 @@
 //! [`install`] carries the plan out, or takes back what it did. What is installed, and whose keys are known, is in the
 //! [`record`].
 //!
-//! The component is two processes: `main`, which does all of this, and `downloads`, which has an address of its own for the
-//! zips that are kept ([`downloads_api`], [`front`]).
+//! The component is three processes: `main`, which does all of this; `downloads`, which has an address of its own for the
+//! zips that are kept ([`downloads_api`], [`front`]); and `chain`, which knows what the registries list and has `main` bring
+//! packages up to date ([`chain`](mod@chain), [`listed`], [`update`]).
 //!
 //! Only processes of this node that hold the messaging capability reach it; whoever does may install what they like, within
 //! what [`trust`] allows. To change whom to trust, to roll back and to purge is for the owner alone, so that nobody else
@@ -14,12 +15,14 @@
 
 mod answer;
 mod api;
+mod chain;
 mod downloads;
 mod downloads_api;
 mod error;
 mod front;
 mod granted;
 mod install;
+mod listed;
 mod paths;
 mod prepare;
 mod purge;
@@ -27,6 +30,7 @@ mod record;
 mod start;
 mod trust;
 mod uninstall;
+mod update;
 
 use wharf_process_lib::{Address, Message, ProcessId, await_message, println};
 
@@ -36,12 +40,17 @@ use crate::record::Record;
 const MAIN: &str = "main";
 /// The name of the process at whose address the downloads are asked for.
 const DOWNLOADS: &str = "downloads";
+/// The name of the process that looks at the registries.
+const CHAIN: &str = "chain";
 
 fn init(our: Address) {
     let own = |process: &str| ProcessId::new(process, our.process().package(), our.process().publisher());
-    let (Ok(main), Ok(downloads)) = (own(MAIN), own(DOWNLOADS)) else {
+    let (Ok(main), Ok(downloads), Ok(chain)) = (own(MAIN), own(DOWNLOADS), own(CHAIN)) else {
         return println!("{our} is no process of the app store");
     };
+    if *our.process() == chain {
+        return chain::serve(&our, &main);
+    }
     if *our.process() == downloads {
         return front::serve(&main);
     }
@@ -59,7 +68,11 @@ fn init(our: Address) {
             Ok(message @ Message::Request { .. }) if message.is_from(&downloads) => {
                 downloads_api::answer(our.node(), &mut record, &message);
             }
-            Ok(message @ Message::Request { .. }) => answer::answer(our.node(), &mut record, &message),
+            Ok(message @ Message::Request { .. }) => {
+                if !(message.is_from(&chain) && update::answer(our.node(), &mut record, &message)) {
+                    answer::answer(our.node(), &mut record, &message);
+                }
+            }
             Ok(Message::Response { .. }) => {}
             Err(error) => println!("{error}"),
         }

@@ -11,7 +11,18 @@ use wharf_types::{NodeName, ProcessId};
 use crate::downloads;
 use crate::error::StoreError;
 use crate::paths::{Target, ZipHash};
-use crate::trust;
+use crate::{listed, trust};
+
+/// What was said about a package, beside what is in its zip.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Told<'a> {
+    /// Its metadata, by whoever wants it installed.
+    Metadata(&'a Value),
+    /// Nothing. What the registries list stands in, where the zip does not say it.
+    Nothing,
+    /// What there was to say was said when it was installed first.
+    Before,
+}
 
 /// A package whose zip, manifest and components are known to be good.
 #[derive(Debug)]
@@ -27,16 +38,19 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     /// Reads a kept zip and checks all of it. Its signature is looked at, but not whether it is the one that is needed.
-    pub(crate) fn new(
-        node: &NodeName,
-        target: Target,
-        hash: ZipHash,
-        metadata: Option<&Value>,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn new(node: &NodeName, target: Target, hash: ZipHash, told: Told<'_>) -> Result<Self, StoreError> {
         let zip = downloads::read(&target, &hash)?;
         let signed_by = trust::signer(target.package(), &zip)?;
         let package = Package::check(&zip)?;
-        let given = metadata.map(|metadata| Metadata::parse(metadata.to_string().as_bytes())).transpose()?;
+        let listed = match told {
+            Told::Nothing if package.metadata().is_none() => listed::metadata(target.package(), &hash),
+            _ => None,
+        };
+        let given = match told {
+            Told::Metadata(metadata) => Some(metadata),
+            Told::Nothing | Told::Before => listed.as_ref(),
+        };
+        let given = given.map(|metadata| Metadata::parse(metadata.to_string().as_bytes())).transpose()?;
         let metadata = given.as_ref().or(package.metadata());
         for named in [given.as_ref(), package.metadata()].into_iter().flatten() {
             let id = named.package_id()?;

@@ -7,7 +7,7 @@ use crate::downloads;
 use crate::error::StoreError;
 use crate::paths::Target;
 use crate::record::{Record, Work};
-use crate::uninstall;
+use crate::{listed, uninstall};
 
 /// Removes everything of a package, its place in the record included. The record goes last: as long as anything is left, the
 /// package is listed.
@@ -15,7 +15,9 @@ use crate::uninstall;
 /// Whom to trust is not the package's: the publisher's key stays.
 pub(crate) fn purge(record: &mut Record, package: &PackageId) -> Result<(), StoreError> {
     let target = Target::new(package)?;
-    record.remove_with(package, Work::Purge, || remove_all(&target))
+    record.remove_with(package, Work::Purge, || remove_all(&target))?;
+    listed::unfollow(package);
+    Ok(())
 }
 
 /// Ends the processes of a package, revokes what they had and gave, and removes everything that it kept: drives, databases,

@@ -5,6 +5,7 @@ use wharf_process_lib::{CallError, kernel, vfs};
 use wharf_types::PackageId;
 
 use crate::error::StoreError;
+use crate::listed;
 use crate::paths::Target;
 use crate::record::{Record, Work};
 
@@ -17,7 +18,9 @@ pub(crate) fn uninstall(record: &mut Record, package: &PackageId) -> Result<(), 
         return Err(StoreError::NotInstalled(package.clone()));
     }
     let target = Target::new(package)?;
-    record.remove_with(package, Work::Uninstall, || remove(&target))
+    record.remove_with(package, Work::Uninstall, || remove(&target))?;
+    listed::unfollow(package);
+    Ok(())
 }
 
 /// Ends every process of a package, those that its processes spawned included, revokes what they held, handed on and

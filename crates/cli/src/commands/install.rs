@@ -6,6 +6,7 @@ use wharf_types::rpc::RpcRefusalKind;
 use wharf_types::{Failure, PackageId, ProcessId};
 
 use crate::args::{Install, Wanted};
+use crate::chain::{self, Known};
 use crate::client::{Answer, Client, RpcError, unexpected};
 use crate::commands::offer::Offer;
 use crate::download::{Changed, Chosen};
@@ -22,8 +23,7 @@ pub(crate) const CHANGE_WAIT_S: u64 = 900;
 
 /// Installs the package that was named.
 pub(crate) fn run(args: &Install, home: &Home, output: &mut Output) -> CliResult<()> {
-    let (source, pin) = get(args, home)?;
-    let client = Client::of(home)?;
+    let (source, pin, client) = get(args, home)?;
     let offer = present(&source, &client)?;
     if args.dry_run {
         note("nothing was changed");
@@ -32,21 +32,24 @@ pub(crate) fn run(args: &Install, home: &Home, output: &mut Output) -> CliResult
     carry_out(&source, &offer, &client, args.consent.given())?;
     if let Some(pin) = pin {
         pin.keep(home)?;
+        chain::remember(&client, &pin);
     }
     offer.report("is installed", output)
 }
 
 /// The package, and what to remember once it is installed.
-fn get(args: &Install, home: &Home) -> CliResult<(Source, Option<Pin>)> {
+fn get(args: &Install, home: &Home) -> CliResult<(Source, Option<Pin>, Client)> {
     match &args.source {
-        Wanted::Path(path) => Ok((source::read(path)?, None)),
+        Wanted::Path(path) => Ok((source::read(path)?, None, Client::of(home)?)),
         Wanted::Reference(wanted) => {
-            let before = Pins::read(home)?.registry(&wanted.package).map(str::to_owned);
-            let opened = Opened::of(args.from.from.as_deref(), before.as_deref(), &args.from.settings)?;
+            let client = Client::of(home)?;
+            let known = Known::of(Pins::read(home)?, &client);
+            let before = known.registry(&wanted.package);
+            let opened = Opened::of(args.from.from.as_deref(), before, &args.from.settings)?;
             registries::tell(&opened);
             let changed = if args.accept_changed { Changed::Accept } else { Changed::Refuse };
-            let (source, pin) = Chosen::of(&opened, wanted)?.download(home, changed)?;
-            Ok((source, Some(pin)))
+            let (source, pin) = Chosen::of(&opened, wanted)?.download(&known, changed)?;
+            Ok((source, Some(pin), client))
         }
     }
 }

@@ -1,8 +1,12 @@
 //! `wharf list`: the installed packages.
 
+use serde::Serialize;
+use wharf_registry::PackageRef;
+use wharf_registry::chain::{Followed, Waiting};
 use wharf_types::PackageId;
 use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, InstalledPackage};
 
+use crate::chain;
 use crate::client::{Client, QUICK_S};
 use crate::commands::install::ask_app_store;
 use crate::errors::CliResult;
@@ -13,18 +17,40 @@ use crate::table::{Align, Cell, Table};
 /// How much of a hash tells packages apart.
 const HASH_SHOWN: usize = 12;
 
+/// A package, and how its updates stand.
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    package: &'a InstalledPackage,
+    /// Whether it is updated by itself.
+    auto_update: bool,
+    /// A newer version that waits for the owner.
+    offer: Option<&'a Waiting>,
+}
+
 /// Lists the packages.
 pub(crate) fn run(client: &Client, output: &mut Output) -> CliResult<()> {
     let mut packages = installed(client)?;
     packages.sort_by(|a, b| a.package_id.cmp(&b.package_id));
+    // A node without that process, or with an older one, has none.
+    let updates = chain::updates(client).map(|updates| updates.packages).unwrap_or_default();
+    let of_none = Followed::default();
+    let listed: Vec<Listed<'_>> = packages
+        .iter()
+        .map(|package| {
+            let followed = PackageRef::of(&package.package_id).ok().and_then(|package| updates.get(&package));
+            let Followed { auto_update, offer, .. } = followed.unwrap_or(&of_none);
+            Listed { package, auto_update: *auto_update, offer: offer.as_ref() }
+        })
+        .collect();
     if output.format() == Format::Json {
-        return output.json(&packages);
+        return output.json(&listed);
     }
     if packages.is_empty() {
         note("no packages are installed; `wharf install` installs one");
         return Ok(());
     }
-    output.table(&table(&packages))
+    output.table(&table(&listed))
 }
 
 /// What is installed.
@@ -45,19 +71,21 @@ pub(crate) fn meant(client: &Client, package: &PackageId) -> Option<String> {
     names::similar(&package.to_string(), known)
 }
 
-fn table(packages: &[InstalledPackage]) -> Table {
+fn table(packages: &[Listed<'_>]) -> Table {
     let mut table = Table::new(&[
         ("PACKAGE", Align::Left),
         ("VERSION", Align::Left),
         ("HASH", Align::Left),
+        ("UPDATE", Align::Left),
         ("PROCESSES", Align::Left),
     ]);
-    for package in packages {
+    for Listed { package, offer, .. } in packages {
         let processes: Vec<&str> = package.processes.iter().map(|id| id.process()).collect();
         table.push(vec![
             Cell::new(&package.package_id),
             Cell::new(package.version.as_deref().unwrap_or("-")),
             Cell::new(package.version_hash.chars().take(HASH_SHOWN).collect::<String>()),
+            Cell::new(offer.map_or("-", |offer| &offer.version)),
             Cell::new(processes.join(", ")),
         ]);
     }
@@ -81,9 +109,15 @@ mod tests {
             previous: None,
         };
         let expected = "\
-PACKAGE        VERSION  HASH          PROCESSES
-chat:alice.os  -        0123456789ab  chat, log
+PACKAGE        VERSION  HASH          UPDATE  PROCESSES
+chat:alice.os  -        0123456789ab  0.2.0   chat, log
 ";
-        assert_eq!(table(&[package]).render(Colour::Off), expected);
+        let offer = Waiting {
+            version: "0.2.0".to_owned(),
+            sha256: "ab".repeat(32).parse().unwrap(),
+            reason: "it asks for more".to_owned(),
+        };
+        let listed = Listed { package: &package, auto_update: true, offer: Some(&offer) };
+        assert_eq!(table(&[listed]).render(Colour::Off), expected);
     }
 }

@@ -1,12 +1,14 @@
 //! What installing a package would change on this node: what it replaces, what it asks for, whose signature it has.
 
 use serde_json::json;
+use wharf_package::trust::{Distrusted, Standing, judge};
+use wharf_package::{Difference, Held};
+use wharf_types::PackageId;
 use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, InstalledPackage};
-use wharf_types::ask::{Ask, AskedFor};
+use wharf_types::ask::Ask;
 use wharf_types::kernel::{KernelCommand, KernelResponse};
-use wharf_types::{Capability, CapabilityKey, PackageId, ProcessId};
 
-use crate::asks::{self, Difference};
+use crate::asks;
 use crate::client::{Client, QUICK_S, unexpected};
 use crate::commands::install::{ask_app_store, reason};
 use crate::commands::{list, trust};
@@ -20,48 +22,37 @@ pub(crate) struct Offer<'a> {
     source: &'a Source,
     replaces: Option<InstalledPackage>,
     difference: Difference,
-    signer: Signer,
-}
-
-/// Whose word there is for a package.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signer {
-    /// Nobody's, and nobody's is needed.
-    Nobody,
-    /// The publisher's, whose key is known here.
-    Known,
-    /// Somebody's, whose key will be the publisher's from now on.
-    FirstSeen,
+    standing: Standing,
 }
 
 impl<'a> Offer<'a> {
     /// Asks the node what is there. A package whose signature the node would refuse is refused here, before anything is asked.
     pub(crate) fn new(source: &'a Source, client: &Client) -> CliResult<Self> {
         let package = &source.package_id;
-        let signer = signer(source, client)?;
+        let standing = standing(source, client)?;
         let replaces = list::installed(client)?.into_iter().find(|old| old.package_id == *package);
         let granted = match &replaces {
             Some(_) => granted(package, client)?,
             None => Vec::new(),
         };
-        let held = Held::of(replaces.as_ref(), client);
+        let held = held(replaces.as_ref(), client);
         let difference = Difference::new(&granted, &source.asks, |ask| held.lost(package, ask));
-        Ok(Self { source, replaces, difference, signer })
+        Ok(Self { source, replaces, difference, standing })
     }
 
     /// Whether the owner has to agree: to a package that was not there, to more than it may do now, and to a new key.
     pub(crate) fn needs_consent(&self) -> bool {
-        self.replaces.is_none() || self.difference.adds() || self.signer == Signer::FirstSeen
+        self.replaces.is_none() || self.difference.adds() || self.standing == Standing::FirstSeen
     }
 
     /// What the owner reads before agreeing.
     pub(crate) fn lines(&self, colour: Colour) -> Vec<String> {
         let publisher = &self.source.package_id.publisher_node;
         let key = self.source.signed_by.as_deref().unwrap_or_default();
-        let mut lines = vec![match self.signer {
-            Signer::Nobody => "not signed".to_owned(),
-            Signer::Known => format!("signed with the key of {publisher} that this node knows"),
-            Signer::FirstSeen => {
+        let mut lines = vec![match self.standing {
+            Standing::Nobody => "not signed".to_owned(),
+            Standing::Known => format!("signed with the key of {publisher} that this node knows"),
+            Standing::FirstSeen => {
                 format!("signed with the key {key}, which this node will take for that of {publisher} from now on")
             }
         }];
@@ -69,7 +60,7 @@ impl<'a> Offer<'a> {
             None => lines.extend(asks::lines(&self.source.asks, colour).into_iter().map(|line| format!("  {line}"))),
             Some(old) => {
                 lines.push(replaced(old, self.source));
-                lines.extend(self.difference.lines(colour).into_iter().map(|line| format!("  {line}")));
+                lines.extend(asks::difference(&self.difference, colour).into_iter().map(|line| format!("  {line}")));
             }
         }
         lines
@@ -108,28 +99,22 @@ fn replaced(old: &InstalledPackage, new: &Source) -> String {
 }
 
 /// The node decides; this is to say so early, with the way out.
-fn signer(source: &Source, client: &Client) -> CliResult<Signer> {
+fn standing(source: &Source, client: &Client) -> CliResult<Standing> {
     let (package, publisher) = (&source.package_id, &source.package_id.publisher_node);
     let trusted = trust::trusted(client)?;
     let known = trusted.iter().find(|known| known.publisher == *publisher).map(|known| known.public_key.as_str());
-    match (known, source.signed_by.as_deref()) {
-        (None, None) => Ok(Signer::Nobody),
-        (None, Some(_)) => Ok(Signer::FirstSeen),
-        (Some(known), Some(key)) if known == key => Ok(Signer::Known),
-        (Some(known), None) => Err(CliError::refused(format_args!(
-            "cannot install {package}: it is not signed, and {publisher} is known to sign with the key {known}"
-        ))
-        .hint(format_args!(
-            "get the signed package; if it is yours, `wharf sign` it; `wharf trust remove {publisher}` ends the demand"
-        ))),
-        (Some(known), Some(key)) => Err(CliError::refused(format_args!(
-            "cannot install {package}: it is signed with the key {key}, and the key of {publisher} is {known}"
-        ))
-        .hint(format_args!(
-            "somebody else may have made it. If {publisher} says, in a way that you trust, that the key has changed: \
-             `wharf trust add {publisher} {key}`"
-        ))),
-    }
+    judge(publisher, known, source.signed_by.as_deref()).map_err(|error| {
+        let refused = CliError::refused(format_args!("cannot install {package}: {error}"));
+        match error {
+            Distrusted::Unsigned { .. } => refused.hint(format_args!(
+                "get the signed package; if it is yours, `wharf sign` it; `wharf trust remove {publisher}` ends the demand"
+            )),
+            Distrusted::OtherKey { found, .. } => refused.hint(format_args!(
+                "somebody else may have made it. If {publisher} says, in a way that you trust, that the key has changed: \
+                 `wharf trust add {publisher} {found}`"
+            )),
+        }
+    })
 }
 
 fn granted(package: &PackageId, client: &Client) -> CliResult<Vec<Ask>> {
@@ -144,47 +129,16 @@ fn granted(package: &PackageId, client: &Client) -> CliResult<Vec<Ask>> {
     Ok(asks)
 }
 
-/// What the processes of the installed version hold at present.
-struct Held {
-    by_process: Vec<(ProcessId, Vec<CapabilityKey>)>,
-}
-
-impl Held {
-    /// Of a process that is gone nothing is known.
-    fn of(installed: Option<&InstalledPackage>, client: &Client) -> Self {
-        let held = |process: &ProcessId| {
-            let KernelResponse::Capabilities(capabilities) =
-                client.kernel(&KernelCommand::Capabilities(process.clone())).ok()?
-            else {
-                return None;
-            };
-            let keys = capabilities.held.iter().filter_map(|held| held.capability.key()).collect();
-            Some((process.clone(), keys))
-        };
-        let processes = installed.map(|installed| installed.processes.as_slice()).unwrap_or_default();
-        Self { by_process: processes.iter().filter_map(held).collect() }
+/// What the processes of the installed version hold.
+fn held(installed: Option<&InstalledPackage>, client: &Client) -> Held {
+    let mut held = Held::default();
+    for process in installed.map(|installed| installed.processes.as_slice()).unwrap_or_default() {
+        // Of a process that is gone nothing is known.
+        if let Ok(KernelResponse::Capabilities(capabilities)) =
+            client.kernel(&KernelCommand::Capabilities(process.clone()))
+        {
+            held.add(process.clone(), &capabilities);
+        }
     }
-
-    /// Whether the process does not hold any more what it asked for and was given.
-    fn lost(&self, package: &PackageId, ask: &Ask) -> bool {
-        let Some((issuer, params)) = capability(ask) else { return false };
-        let Ok(process) = ProcessId::new(&ask.process, &package.package_name, &package.publisher_node) else {
-            return false;
-        };
-        let Some((_, held)) = self.by_process.iter().find(|(id, _)| *id == process) else { return false };
-        !held.iter().any(|key| {
-            let wanted = Capability::new(key.issuer().clone(), params.clone()).key();
-            *key.issuer().process() == issuer && wanted.as_ref() == Some(key)
-        })
-    }
-}
-
-/// What a process holds because of an ask.
-fn capability(ask: &Ask) -> Option<(ProcessId, String)> {
-    match &ask.what {
-        AskedFor::Network => Some((ProcessId::system("kernel"), Capability::NETWORK.to_owned())),
-        AskedFor::Message { to } => Some((to.clone(), Capability::MESSAGING.to_owned())),
-        AskedFor::Right { issuer, params } => Some((issuer.clone(), params.to_string())),
-        _ => None,
-    }
+    held
 }

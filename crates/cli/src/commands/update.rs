@@ -7,6 +7,7 @@ use wharf_types::PackageId;
 use wharf_types::app_store::InstalledPackage;
 
 use crate::args::Update;
+use crate::chain::{self, Known};
 use crate::client::Client;
 use crate::commands::install::{carry_out, present};
 use crate::commands::{list, uninstall};
@@ -51,7 +52,8 @@ enum State {
 /// Updates what was named.
 pub(crate) fn run(args: &Update, home: &Home, output: &mut Output) -> CliResult<()> {
     let client = Client::of(home)?;
-    let candidates = candidates(args, home, &client)?;
+    let known = Known::of(Pins::read(home)?, &client);
+    let candidates = candidates(args, &known, &client)?;
     let mut outcomes = Vec::with_capacity(candidates.len());
     let mut first_failure = None;
     for candidate in candidates {
@@ -63,7 +65,7 @@ pub(crate) fn run(args: &Update, home: &Home, output: &mut Output) -> CliResult<
             state: State::Current,
             reason: None,
         };
-        if let Err(error) = update(args, home, &client, &candidate, &mut outcome) {
+        if let Err(error) = update(args, home, &client, &known, &candidate, &mut outcome) {
             outcome.state = State::Failed;
             outcome.reason = Some(error.message().to_owned());
             // One that fails does not hold up the others.
@@ -79,17 +81,17 @@ pub(crate) fn run(args: &Update, home: &Home, output: &mut Output) -> CliResult<
 }
 
 /// Those that were named, or all that came from registries.
-fn candidates(args: &Update, home: &Home, client: &Client) -> CliResult<Vec<Candidate>> {
-    let (installed, pins) = (list::installed(client)?, Pins::read(home)?);
+fn candidates(args: &Update, known: &Known, client: &Client) -> CliResult<Vec<Candidate>> {
+    let installed = list::installed(client)?;
     let from = args.from.from.as_deref();
-    let candidate = |known: &InstalledPackage| {
-        let package = PackageRef::of(&known.package_id).ok()?;
-        let registry = from.or(pins.registry(&package))?.to_owned();
-        Some(Candidate { package, installed: known.version.clone(), registry })
+    let candidate = |installed: &InstalledPackage| {
+        let package = PackageRef::of(&installed.package_id).ok()?;
+        let registry = from.or(known.registry(&package))?.to_owned();
+        Some(Candidate { package, installed: installed.version.clone(), registry })
     };
     if args.packages.is_empty() {
-        let came_from_one = |known: &&InstalledPackage| {
-            PackageRef::of(&known.package_id).is_ok_and(|package| pins.registry(&package).is_some())
+        let came_from_one = |installed: &&InstalledPackage| {
+            PackageRef::of(&installed.package_id).is_ok_and(|package| known.registry(&package).is_some())
         };
         return Ok(installed.iter().filter(came_from_one).filter_map(candidate).collect());
     }
@@ -104,7 +106,14 @@ fn candidates(args: &Update, home: &Home, client: &Client) -> CliResult<Vec<Cand
     args.packages.iter().map(find).collect()
 }
 
-fn update(args: &Update, home: &Home, client: &Client, candidate: &Candidate, outcome: &mut Outcome) -> CliResult<()> {
+fn update(
+    args: &Update,
+    home: &Home,
+    client: &Client,
+    known: &Known,
+    candidate: &Candidate,
+    outcome: &mut Outcome,
+) -> CliResult<()> {
     let opened = Opened::of(Some(&candidate.registry), None, &args.from.settings)?;
     let chosen = Chosen::of(&opened, &Reference { package: candidate.package.clone(), version: None })?;
     outcome.newest = Some(chosen.version().clone());
@@ -116,10 +125,11 @@ fn update(args: &Update, home: &Home, client: &Client, candidate: &Candidate, ou
     if args.check {
         return Ok(());
     }
-    let (source, pin) = chosen.download(home, Changed::Refuse)?;
+    let (source, pin) = chosen.download(known, Changed::Refuse)?;
     let offer = present(&source, client)?;
     carry_out(&source, &offer, client, args.consent.given())?;
     pin.keep(home)?;
+    chain::remember(client, &pin);
     outcome.state = State::Updated;
     Ok(())
 }

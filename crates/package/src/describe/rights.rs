@@ -42,6 +42,9 @@ pub(super) fn message(context: &Context<'_>, to: &ProcessId) -> (Weight, String)
     if to.has_parts("downloads", "app-store", "sys") {
         return (Weight::Danger, format!("may remove kept packages and fill the store of this node ({to})"));
     }
+    if to.has_parts("chain", "app-store", "sys") {
+        return (Weight::Usual, format!("may see what registries list, and what is updated by itself ({to})"));
+    }
     if to.has_parts("terminal", "terminal", "sys") {
         return (Weight::Usual, format!("may send messages to {to}, which takes commands from the owner only"));
     }
@@ -67,8 +70,12 @@ pub(super) fn right(context: &Context<'_>, issuer: &ProcessId, params: &Value) -
     if issuer.is_in(context.package) {
         return (Weight::Usual, format!("gets the right {params} from {issuer}, of the same package"));
     }
+    let is_root = params.get("root").and_then(Value::as_bool) == Some(true);
+    if is_root && issuer.has_parts("chain", "app-store", "sys") {
+        return (Weight::Care, format!("may turn updates of packages on and off ({params} from {issuer})"));
+    }
     let Some(module) = module(issuer) else { return unknown() };
-    if params.get("root").and_then(Value::as_bool) == Some(true) {
+    if is_root {
         return (Weight::Danger, format!("{} ({params} from {issuer})", root(module)));
     }
     match module {
