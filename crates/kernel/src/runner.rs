@@ -27,6 +27,9 @@ use crate::seen::{CounterFamily, ModuleCounters, Outcome};
 /// Requests that a module takes before others get their turn.
 const TURNS_MAX: u32 = 256;
 
+/// The longest body that is read in the runner: while it is, all wait who ask the module for something.
+const READ_HERE_BYTES_MAX: usize = 64 << 10;
+
 /// A running module, for what it does on its own account.
 #[derive(Clone)]
 pub struct ModuleHandle {
@@ -293,8 +296,7 @@ impl<M: RuntimeModule> Runner<M> {
     fn work(&mut self, envelope: Box<Envelope>) -> Option<Done> {
         let source = envelope.source().clone();
         match M::WORKS {
-            Works::InTasks => drop(self.working.spawn(self.handling(envelope, None))),
-            Works::InRunner => {
+            Works::InRunner if envelope.content.body.len() <= READ_HERE_BYTES_MAX => {
                 let request = read::<M>(&self.kernel, &envelope);
                 let is_brief = request.as_ref().is_ok_and(|request| {
                     let asked = AssertUnwindSafe(|| self.module.is_brief(request, envelope.blob.as_ref()));
@@ -310,6 +312,7 @@ impl<M: RuntimeModule> Runner<M> {
                     self.here.push(work);
                 }
             }
+            Works::InTasks | Works::InRunner => drop(self.working.spawn(self.handling(envelope, None))),
         }
         self.waiting.entry(source).or_default();
         None
