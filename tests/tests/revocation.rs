@@ -152,6 +152,16 @@ fn revoking_asks_and_says_what_is_not_there() {
 }
 
 #[test]
+fn what_is_revoked_from_the_nodes_own_packages_stays_so() {
+    let mut node = Node::start();
+    let (terminal, root) = ("terminal:terminal:sys", capability("vfs:distro:sys", r#"{"root":true}"#));
+    assert!(has(&node, terminal, &root));
+    revoke(&node, Some(terminal), "vfs:distro:sys", r#"{"root":true}"#);
+    node.restart();
+    assert!(!has(&node, terminal, &root) && has(&node, terminal, &messaging(KERNEL)));
+}
+
+#[test]
 fn s3_messaging_the_kernel_is_not_root() {
     let node = Node::with_prober();
     node.install(&paths::package("echo:wharf.os"));

@@ -2,9 +2,15 @@
 //!
 //! Making and removing one is for processes of its package. Reading and writing takes the capability for that, which the
 //! process that opens a database gets; being of the package is not enough. The node's owner may do all of it.
+//!
+//! Every request asks, so what the capabilities for a database are is worked out once ([`Keys`]); who holds them is looked up
+//! each time.
+
+use std::sync::OnceLock;
 
 use serde_json::json;
 use wharf_kernel::module::{Caller, speaks_for_owner};
+use wharf_types::CapabilityKey;
 
 use crate::name::DatabaseId;
 
@@ -42,11 +48,25 @@ fn is_owner(caller: &Caller) -> bool {
     speaks_for_owner(caller.source().process()) || caller.holds(ROOT)
 }
 
-/// Checks that the caller may.
-pub fn check(caller: &Caller, id: &DatabaseId, need: Need) -> Result<(), Denied> {
+/// The capabilities for one database, as they are looked up.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    read: OnceLock<Option<CapabilityKey>>,
+    write: OnceLock<Option<CapabilityKey>>,
+}
+
+impl Keys {
+    fn are_held(key: &OnceLock<Option<CapabilityKey>>, kind: &str, caller: &Caller, id: &DatabaseId) -> bool {
+        let key = key.get_or_init(|| caller.key(&params(kind, id)));
+        key.as_ref().is_some_and(|key| caller.holds_key(key))
+    }
+}
+
+/// Checks that the caller may. `keys` are those of the database.
+pub(crate) fn check(caller: &Caller, id: &DatabaseId, keys: &Keys, need: Need) -> Result<(), Denied> {
     let (may, denied) = match need {
-        Need::Read => (caller.holds(&params("read", id)), Denied::Read),
-        Need::Write => (caller.holds(&params("write", id)), Denied::Write),
+        Need::Read => (Keys::are_held(&keys.read, "read", caller, id), Denied::Read),
+        Need::Write => (Keys::are_held(&keys.write, "write", caller, id), Denied::Write),
         Need::Package => (caller.source().process().is_in(id.package()), Denied::Package),
         Need::Owner => (false, Denied::Owner),
     };

@@ -11,8 +11,10 @@ use wharf_types::PackageId;
 use wharf_types::database::Durability;
 
 use wharf_kernel::Book;
+use wharf_kernel::module::Caller;
 
 use crate::Engine;
+use crate::access::{self, Denied, Keys, Need};
 use crate::database::Database;
 use crate::error::DatabaseError;
 use crate::files::Files;
@@ -55,6 +57,7 @@ struct Inner<E: Engine> {
 struct Slot<E: Engine> {
     gate: Arc<RwLock<Option<Database<E>>>>,
     used: AtomicU64,
+    keys: Keys,
 }
 
 type Shut<E> = OwnedRwLockWriteGuard<Option<Database<E>>>;
@@ -131,6 +134,11 @@ impl<E: Engine> Databases<E> {
         &self.0.limits
     }
 
+    /// Checks that the caller may do something with a database, which need not exist.
+    pub fn check(&self, caller: &Caller, id: &DatabaseId, need: Need) -> Result<(), Denied> {
+        access::check(caller, id, &self.slot(id).keys, need)
+    }
+
     /// Opens a database if it is not open. Waits while all that may be open are in use.
     pub async fn lease(&self, id: &DatabaseId, missing: Missing) -> Result<Lease<E>, DatabaseError> {
         let slot = self.slot(id);
@@ -142,7 +150,8 @@ impl<E: Engine> Databases<E> {
             }
             let shut = Arc::clone(&slot.gate).write_owned().await;
             if shut.is_none() {
-                self.open_in(shut, id, missing).await?;
+                // Boxed, since every request would carry the room for it.
+                Box::pin(self.open_in(shut, id, missing)).await?;
             }
         }
     }
@@ -196,7 +205,7 @@ impl<E: Engine> Databases<E> {
             let is_free = Arc::strong_count(slot) == 1 && Arc::strong_count(&slot.gate) == 1;
             !is_free || slot.gate.try_read().map_or(true, |database| database.is_some())
         });
-        let slot = Arc::new(Slot { gate: Arc::default(), used: AtomicU64::new(0) });
+        let slot = Arc::new(Slot { gate: Arc::default(), used: AtomicU64::new(0), keys: Keys::default() });
         slots.insert(id.clone(), Arc::clone(&slot));
         slot
     }

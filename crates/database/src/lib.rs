@@ -43,7 +43,6 @@ mod transactions;
 mod writer;
 
 pub use connection::Role;
-pub use copy::Copies;
 pub use database::Database;
 pub use databases::{Databases, Lease, Missing};
 pub use error::DatabaseError;
@@ -52,6 +51,7 @@ pub use limits::DatabaseLimits;
 pub use name::{DatabaseId, NameError};
 pub use task::Mode;
 pub use transactions::{NoTransaction, TooManyTransactions, TransactionId, Transactions};
+pub use wharf_snapshot::Copies;
 
 /// What a module makes of its databases.
 pub trait Engine: Send + Sync + 'static {

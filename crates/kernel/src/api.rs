@@ -17,6 +17,7 @@ use crate::permit::{self, NotPermitted, Power};
 use crate::persistence::StoreError;
 use crate::process::Process;
 use crate::signature;
+use crate::view::View;
 use crate::watch::{self, Asked};
 
 /// Request metadata that makes `KillProcess` leave what the process issued.
@@ -42,6 +43,7 @@ impl RuntimeModule for KernelModule {
         if let Err(why) = permit::check(&kernel, &sender, power, &command) {
             return not_permitted(&command, &why);
         }
+        let view = View::of(power, &sender);
         match command {
             KernelCommand::Booted => refused("only the node itself says that it has booted"),
             KernelCommand::InitializeProcess {
@@ -110,7 +112,7 @@ impl RuntimeModule for KernelModule {
                 kernel.stop().cancel();
                 Answer::Later
             }
-            KernelCommand::Debug(what) => Answer::Reply(KernelResponse::Debug(debug(&kernel, what))),
+            KernelCommand::Debug(what) => Answer::Reply(KernelResponse::Debug(debug(&kernel, &view, what))),
             KernelCommand::CheckComponent => match blob {
                 None => refused("CheckComponent needs the component in the blob"),
                 Some(blob) => match kernel.launcher().prepare(blob.bytes).await {
@@ -125,8 +127,11 @@ impl RuntimeModule for KernelModule {
                     Err(error) => refused(error),
                 }
             }
-            KernelCommand::Processes => Answer::Reply(KernelResponse::Processes(processes(&kernel))),
-            KernelCommand::Ended => Answer::Reply(KernelResponse::Ended(kernel.ended().all())),
+            KernelCommand::Processes => Answer::Reply(KernelResponse::Processes(processes(&kernel, &view))),
+            KernelCommand::Ended => {
+                let ended = kernel.ended().all().into_iter().map(|ended| view.ended(ended)).collect();
+                Answer::Reply(KernelResponse::Ended(ended))
+            }
             KernelCommand::Status => Answer::Reply(KernelResponse::Status(self.status(&kernel))),
             KernelCommand::Metrics => Answer::Reply(KernelResponse::Metrics(Box::new(kernel.metrics()))),
             KernelCommand::Events { after, wait_ms } => watch::events(&caller, Asked { after, wait_ms }).await,
@@ -204,14 +209,16 @@ fn all(kernel: &Kernel) -> Vec<Arc<Process>> {
     kernel.table().iter().map(|entry| Arc::clone(entry.value())).collect()
 }
 
-fn debug(kernel: &Kernel, what: KernelDebug) -> KernelDebugResponse {
+fn debug(kernel: &Kernel, view: &View, what: KernelDebug) -> KernelDebugResponse {
     match what {
         KernelDebug::ProcessMap => {
             let map: BTreeMap<_, _> =
-                all(kernel).iter().map(|process| (process.id().clone(), describe(process))).collect();
+                all(kernel).iter().map(|process| (process.id().clone(), describe(view, process))).collect();
             KernelDebugResponse::ProcessMap(map)
         }
-        KernelDebug::Process(id) => KernelDebugResponse::Process(kernel.find(&id).map(|process| describe(&process))),
+        KernelDebug::Process(id) => {
+            KernelDebugResponse::Process(kernel.find(&id).map(|process| describe(view, &process)))
+        }
         KernelDebug::HasCap { on, cap } => {
             let has = |process: Arc<Process>| cap.key().is_some_and(|key| process.holds(&key));
             KernelDebugResponse::HasCap(kernel.find(&on).map(has))
@@ -219,30 +226,31 @@ fn debug(kernel: &Kernel, what: KernelDebug) -> KernelDebugResponse {
     }
 }
 
-fn describe(process: &Arc<Process>) -> PersistedProcess {
+fn describe(view: &View, process: &Arc<Process>) -> PersistedProcess {
     let guest = process.guest.as_ref();
     PersistedProcess {
         wasm_bytes_handle: guest.map(|guest| guest.wasm_bytes_handle.clone()).unwrap_or_default(),
         wit_version: guest.and_then(|guest| guest.wit_version),
-        on_exit: process.on_exit(),
+        on_exit: view.on_exit(process),
         capabilities: process.all_held().iter().map(|held| held.capability().clone()).collect(),
         public: process.is_public(),
     }
 }
 
-fn processes(kernel: &Kernel) -> Vec<ProcessInfo> {
-    let mut list: Vec<_> = all(kernel).iter().map(info).collect();
+fn processes(kernel: &Kernel, view: &View) -> Vec<ProcessInfo> {
+    let mut list: Vec<_> = all(kernel).iter().map(|process| info(view, process)).collect();
     list.sort_by(|a, b| a.id.cmp(&b.id));
     list
 }
 
-fn info(process: &Arc<Process>) -> ProcessInfo {
+fn info(view: &View, process: &Arc<Process>) -> ProcessInfo {
     let status = process.status();
-    let on_exit = match process.on_exit() {
+    let exit = status.last_exit.map(|last| view.exit(process.id(), last));
+    let on_exit = process.with_on_exit(|on_exit| match on_exit {
         OnExit::None => "none",
         OnExit::Restart => "restart",
         OnExit::Requests(_) => "requests",
-    };
+    });
     ProcessInfo {
         id: process.id().clone(),
         phase: status.phase,
@@ -250,8 +258,8 @@ fn info(process: &Arc<Process>) -> ProcessInfo {
         on_exit: on_exit.to_owned(),
         restarts: status.restarts,
         mailbox: process.mailbox().len() as u64,
-        last_exit: status.last_exit.as_ref().map(|last| last.exit.to_string()),
-        exit: status.last_exit,
+        last_exit: exit.as_ref().map(|last| last.exit.to_string()),
+        exit,
         capabilities: process.held_count() as u64,
         is_waiting: process.mailbox().is_waited_at(),
     }

@@ -62,8 +62,11 @@ impl Kernel {
     pub(crate) fn settle(&self, doubt: &Doubt) -> Option<Change> {
         match doubt {
             Doubt::Process(id) => {
-                let is_kept = self.find(id).is_some_and(|process| process.is_kept());
-                (!is_kept).then(|| Change::RemoveProcess(id.clone()))
+                let kept = self.find(id).filter(|process| process.is_kept());
+                kept.map_or_else(
+                    || Some(Change::RemoveProcess(id.clone())),
+                    |process| process.stored().map(Change::PutProcess),
+                )
             }
             Doubt::Capability { holder, key } => {
                 let held = self.find(holder).filter(|process| process.is_kept()).and_then(|process| process.held(key));

@@ -186,7 +186,7 @@ impl Kernel {
             return;
         }
         let mut touched = Vec::new();
-        self.in_order(|| {
+        self.in_order(|_| {
             for given in given {
                 let key = given.holding.key().clone();
                 given.take_back(process);

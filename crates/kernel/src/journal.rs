@@ -64,10 +64,10 @@ impl Kernel {
     }
 
     /// Changes memory in the order of the changes of [`Kernel::commit`], and not from inside one: for undoing what the
-    /// store did not take. `change` waits for nothing.
-    pub(crate) fn in_order(&self, change: impl FnOnce()) {
-        let _order = self.changes_order().lock().unwrap_or_else(PoisonError::into_inner);
-        change();
+    /// store did not take. `change` waits for nothing. What it touches of a process is in doubt again: somebody else's change
+    /// may have settled it meanwhile, by what was there before it was undone.
+    pub(crate) fn in_order(&self, change: impl FnOnce(&mut Doubts)) {
+        change(&mut self.changes_order().lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Whether a process is still the one in the table. What is decided under [`Kernel::commit`]'s lock stays true

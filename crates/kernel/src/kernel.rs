@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
-use wharf_types::{Address, Capability, NodeName, ProcessId};
+use wharf_types::{Address, Capability, NodeName, PackageId, ProcessId};
 
 use crate::book::Book;
 use crate::calls::CallError;
@@ -223,6 +223,13 @@ impl Kernel {
     /// Whether there is such a process or module.
     pub fn is_alive(&self, id: &ProcessId) -> bool {
         self.inner.table.contains_key(id)
+    }
+
+    /// The processes of a package that are not the node's own modules.
+    pub fn guests_of(&self, package: &PackageId) -> Vec<ProcessId> {
+        let of_package = |id: &ProcessId| id.is_in(package);
+        let guests = self.inner.table.iter().filter(|entry| of_package(entry.key()) && !entry.value().is_module());
+        guests.map(|entry| entry.key().clone()).collect()
     }
 
     /// Waits until the process that has this id now was removed; at once when there is none. A process that is only

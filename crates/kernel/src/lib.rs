@@ -82,6 +82,7 @@ mod sync;
 mod tests;
 mod throttle;
 mod trace;
+mod view;
 mod watch;
 
 pub use book::Book;

@@ -9,6 +9,7 @@ use wharf_types::{Address, Capability, OnExit, ProcessId};
 
 use crate::capability::CapabilityRef;
 use crate::census::Parent;
+use crate::doubt::Doubt;
 use crate::ended;
 use crate::envelope::Payload;
 use crate::grants::{Gift, Given, NotGiven};
@@ -56,7 +57,7 @@ impl NewProcess {
         let limits = kernel.limits_of(&self.id);
         let guest = Guest {
             wasm_bytes_handle: self.wasm_bytes_handle,
-            component,
+            component: component.map(OnceLock::from).unwrap_or_default(),
             wit_version: self.wit_version,
             on_exit: Mutex::new(self.on_exit),
             program,
@@ -122,8 +123,15 @@ impl Kernel {
             return Err(InitializeError::Exists(new.id));
         }
         self.check_room(&new.id, &self.limits_of(&new.id), new.parent.as_ref(), initializer)?;
-        let prepared = self.launcher().prepare(component).await?;
+        // A node that stops waits for what it began, and compiling may take long.
+        let prepared = tokio::select! {
+            prepared = self.launcher().prepare(component) => prepared?,
+            () = self.stop().cancelled() => {
+                return Err(PrepareError::Internal("the node is stopping".to_owned()).into());
+            }
+        };
         let process = Arc::new(new.into_process(self, Some(prepared.hash()), Program::Ready(prepared)));
+        process.with_on_exit(|on_exit| check_last_requests(&process, on_exit))?;
         let own = self.authority().sign(Capability::messaging(process.address().clone()));
         let own = own.ok_or_else(|| InitializeError::BadId(process.id().clone()))?;
         let gifts = self.first_gifts(&own, given, initializer);
@@ -159,9 +167,10 @@ impl Kernel {
         if created.is_err() {
             process.stop.cancel();
             process.mailbox().close();
-            self.in_order(|| {
+            self.in_order(|doubts| {
                 if self.take_from_table(&process, None) {
                     process.tell(Happening::Gone);
+                    doubts.add([Doubt::Process(process.id().clone())]);
                 }
             });
             if let (Some(told), Some(initializer)) = (told_initializer, initializer) {
@@ -303,6 +312,7 @@ impl Kernel {
         if process.is_module() {
             return Ok(false);
         }
+        check_last_requests(&process, &on_exit)?;
         let before = process.on_exit();
         let asks_to_last = !matches!(on_exit, OnExit::None);
         let mut is_newly_kept = false;
@@ -326,11 +336,28 @@ impl Kernel {
             })
             .await;
         if changed.is_err() {
-            process.set_on_exit(before);
-            if is_newly_kept {
-                process.set_kept(Kept::UntilShutdown);
-            }
+            self.in_order(|doubts| {
+                process.set_on_exit(before);
+                if is_newly_kept {
+                    process.set_kept(Kept::UntilShutdown);
+                }
+                doubts.add([Doubt::Process(process.id().clone())]);
+            });
         }
         changed.map(|()| true)
     }
+}
+
+/// Sending them takes a worker's time, and each that fails a line of the log.
+fn check_last_requests(process: &Process, on_exit: &OnExit) -> Result<(), StoreError> {
+    let OnExit::Requests(requests) = on_exit else { return Ok(()) };
+    let max = process.limits().on_exit_requests_max;
+    if requests.len() <= max {
+        return Ok(());
+    }
+    process.hit(Limit::OnExitRequests);
+    Err(StoreError {
+        action: format!("setting what happens when {} ends", process.id()),
+        reason: format!("it is to leave {} requests, and {max} are the most a process may", requests.len()),
+    })
 }

@@ -46,12 +46,18 @@ limits! {
     AttachedCapabilities = "attached_capabilities_max",
     /// A state was too large to be saved.
     StateBytes = "state_bytes_max",
+    /// The processes of a package had saved too much.
+    PackageStateBytes = "package_state_bytes_max",
+    /// Too many processes of a package had saved something.
+    PackageStates = "package_states_max",
     /// The node ran too many processes.
     Processes = "processes_max",
     /// A package ran too many processes.
     PackageProcesses = "package_processes_max",
     /// A process had too many children.
     Children = "children_max",
+    /// A process was to leave too many requests for its end.
+    OnExitRequests = "on_exit_requests_max",
     /// A process printed too much; a line was dropped.
     PrintedBytes = "printed_bytes_per_s_max",
     /// There was too much to say about a process; a line was dropped.

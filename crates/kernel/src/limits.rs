@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::persistence::StateRoom;
+
 /// Bounds that hold for each process, and those of the node. In `wharf.toml` they are the table `[limits]`, by the same
 /// names; `[packages."<package>:<publisher>".limits]` has others for the processes of one package.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -30,12 +32,18 @@ pub struct Limits {
     pub attached_capabilities_max: usize,
     /// Bytes of one process's saved state.
     pub state_bytes_max: usize,
+    /// Bytes that the processes of one package have saved, those that are gone included.
+    pub package_state_bytes_max: usize,
+    /// Processes of one package that have saved something, those that are gone included.
+    pub package_states_max: usize,
     /// Guest processes on the node.
     pub processes_max: usize,
     /// Guest processes of one package.
     pub package_processes_max: usize,
     /// Children of one process that run at the same time, of those it started since the node came up.
     pub children_max: usize,
+    /// Requests that one process may leave to be sent when it ends.
+    pub on_exit_requests_max: usize,
     /// Bytes that one process may print in a second. Lines over it are dropped, and the log says how many.
     pub printed_bytes_per_s_max: u64,
     /// Lines about one process, caused by what it does, that the node itself writes to the log in a second.
@@ -90,6 +98,13 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// What a package may have saved.
+    pub fn state_room(&self) -> StateRoom {
+        StateRoom { bytes_max: self.package_state_bytes_max, states_max: self.package_states_max }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -103,9 +118,12 @@ impl Default for Limits {
             capability_path_max: 32,
             attached_capabilities_max: 256,
             state_bytes_max: 64 << 20,
+            package_state_bytes_max: 1 << 30,
+            package_states_max: 32_768,
             processes_max: 20_000,
             package_processes_max: 16_384,
             children_max: 16_384,
+            on_exit_requests_max: 256,
             printed_bytes_per_s_max: 128 << 10,
             notices_per_s_max: 20,
             ended_max: 256,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wharf_types::{Address, Capability, ProcessId};
+use wharf_types::{Address, Capability, CapabilityKey, ProcessId};
 
 use crate::capability::HoldingRef;
 use crate::counters::Counted;
@@ -29,13 +29,13 @@ pub enum Access {
     Public,
 }
 
-/// Where the handling of a request begins.
+/// Where requests are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begins {
-    /// In a task of its own, beside those of other callers.
-    InTask,
-    /// In the runner, which saves the change to another task; one that has to wait goes on in a task of its own. For
-    /// modules whose answers are mostly at hand, and that never block or compute for long before they first wait.
+pub enum Works {
+    /// Each in a task of its own, beside those of other callers.
+    InTasks,
+    /// Those that are brief in the runner, taking turns when they wait: that saves a change to another task and one back, and
+    /// who asks is woken where its answer is made.
     InRunner,
 }
 
@@ -72,7 +72,7 @@ pub enum Answer<R> {
 /// A runtime module.
 pub trait RuntimeModule: Send + Sync + 'static {
     /// What it understands, as JSON in the body.
-    type Request: DeserializeOwned + Send;
+    type Request: DeserializeOwned + Send + 'static;
     /// What it answers, as JSON in the body.
     type Response: Serialize + Send;
 
@@ -80,8 +80,8 @@ pub trait RuntimeModule: Send + Sync + 'static {
     const NAME: &'static str;
     /// Who may send it requests.
     const ACCESS: Access;
-    /// Where its requests begin to be handled.
-    const BEGINS: Begins = Begins::InTask;
+    /// Where its requests are handled.
+    const WORKS: Works = Works::InTasks;
 
     /// Handles one request. Requests of one caller come one after another. Must not block the thread.
     fn handle(
@@ -90,6 +90,12 @@ pub trait RuntimeModule: Send + Sync + 'static {
         request: Self::Request,
         blob: Option<Blob>,
     ) -> impl Future<Output = Answer<Self::Response>> + Send;
+
+    /// Whether a request is handled in the runner, by a module that works there: whether it and its answer are small, and
+    /// nothing is computed for long before it waits, or between. Others would wait behind it.
+    fn is_brief(&self, _request: &Self::Request, _blob: Option<&Blob>) -> bool {
+        true
+    }
 
     /// The module's own form of a refusal; `None` to stay silent.
     fn refuse(&self, refusal: Refusal) -> Option<Self::Response>;
@@ -175,9 +181,20 @@ impl Caller {
 
     /// Whether the caller holds the capability `params` that this module issued.
     pub fn holds(&self, params: &str) -> bool {
+        self.key(params).is_some_and(|key| self.holds_key(&key))
+    }
+
+    /// The capability `params` that this module issues, made ready for [`Caller::holds_key`]: reading params takes longer
+    /// than looking who holds them. `None` when they are not JSON.
+    pub fn key(&self, params: &str) -> Option<CapabilityKey> {
+        Capability::new(self.replier.module.address().clone(), params).key()
+    }
+
+    /// [`Caller::holds`], for what is asked with each request.
+    pub fn holds_key(&self, key: &CapabilityKey) -> bool {
         // Whoever has the same name on another node is somebody else.
         self.source.node() == self.kernel.node()
-            && self.kernel.holds(self.source.process(), &Capability::new(self.replier.module.address().clone(), params))
+            && self.kernel.find(self.source.process()).is_some_and(|process| process.holds(key))
     }
 
     /// Params of the capabilities that the caller holds of those that this module issued, in no order.

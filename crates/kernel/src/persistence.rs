@@ -1,11 +1,14 @@
 //! What the kernel asks of the store beneath it.
 
+use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 use wharf_types::metrics::StoreMetrics;
 use wharf_types::{CapabilityKey, OnExit, PackageId, ProcessId};
 
 use crate::capability::{CapabilityRef, HoldingRef, Lineage};
+use crate::envelope::Payload;
 use crate::launcher::ComponentHash;
+use crate::limit_hits::Limit;
 
 /// A guest process as it is stored.
 #[derive(Clone, Debug)]
@@ -84,6 +87,58 @@ pub struct StoreError {
     pub reason: String,
 }
 
+/// What the processes of one package may have saved, those that are gone included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateRoom {
+    /// Bytes of all states.
+    pub bytes_max: usize,
+    /// States.
+    pub states_max: usize,
+}
+
+impl Default for StateRoom {
+    /// All there is.
+    fn default() -> Self {
+        Self { bytes_max: usize::MAX, states_max: usize::MAX }
+    }
+}
+
+/// A state was not saved.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SetStateError {
+    /// The package of the process has saved too much.
+    #[error("saving the state of {process}: {}", full_because(*.limit, *.max))]
+    Full {
+        /// Whose.
+        process: ProcessId,
+        /// Which bound was reached.
+        limit: Limit,
+        /// How much it is.
+        max: usize,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn full_because(limit: Limit, max: usize) -> String {
+    match limit {
+        Limit::PackageStates => format!("its package has {max} states, which is the most it may have"),
+        _ => format!("its package may save {max} bytes, and this would be more"),
+    }
+}
+
+impl From<SetStateError> for StoreError {
+    fn from(error: SetStateError) -> Self {
+        match error {
+            SetStateError::Store(error) => error,
+            SetStateError::Full { process, limit, max } => {
+                Self { action: format!("saving the state of {process}"), reason: full_because(limit, max) }
+            }
+        }
+    }
+}
+
 /// The kernel's store. Futures resolve when the change is durable.
 pub trait Persistence: Send + Sync + 'static {
     /// Reads everything.
@@ -95,8 +150,19 @@ pub trait Persistence: Send + Sync + 'static {
     /// What a process saved.
     fn get_state(&self, process: ProcessId) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>>;
 
-    /// Saves a process's state.
-    fn set_state(&self, process: ProcessId, state: crate::envelope::Payload) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Saves a process's state, if what its package has saved then fits into `room`. What is no more than before always
+    /// does.
+    fn set_state_within(
+        &self,
+        process: ProcessId,
+        state: Payload,
+        room: StateRoom,
+    ) -> BoxFuture<'_, Result<(), SetStateError>>;
+
+    /// Saves the state of a process of the node's own, without a bound.
+    fn set_state(&self, process: ProcessId, state: Payload) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.set_state_within(process, state, StateRoom::default()).map_err(StoreError::from))
+    }
 
     /// Forgets a process's state.
     fn clear_state(&self, process: ProcessId) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -31,7 +31,7 @@ use crate::trace::Slot;
 pub(crate) struct Guest {
     pub(crate) wasm_bytes_handle: String,
     /// What it was created with, as [`StoredProcess::component`].
-    pub(crate) component: Option<ComponentHash>,
+    pub(crate) component: OnceLock<ComponentHash>,
     pub(crate) wit_version: Option<u32>,
     pub(crate) on_exit: Mutex<OnExit>,
     pub(crate) program: Program,
@@ -341,7 +341,7 @@ impl Process {
         self.guest.as_ref().map(|guest| StoredProcess {
             id: self.id().clone(),
             wasm_bytes_handle: guest.wasm_bytes_handle.clone(),
-            component: guest.component,
+            component: guest.component.get().copied(),
             wit_version: guest.wit_version,
             on_exit: lock(&guest.on_exit).clone(),
             public: self.is_public(),
@@ -350,7 +350,15 @@ impl Process {
     }
 
     pub(crate) fn on_exit(&self) -> OnExit {
-        self.guest.as_ref().map(|guest| lock(&guest.on_exit).clone()).unwrap_or_default()
+        self.with_on_exit(OnExit::clone)
+    }
+
+    /// Looks at what happens when it ends, which may have many bytes. `look` waits for nothing.
+    pub(crate) fn with_on_exit<T>(&self, look: impl FnOnce(&OnExit) -> T) -> T {
+        match &self.guest {
+            Some(guest) => look(&lock(&guest.on_exit)),
+            None => look(&OnExit::None),
+        }
     }
 
     pub(crate) fn set_on_exit(&self, on_exit: OnExit) {

@@ -12,6 +12,7 @@ use crate::launcher::{ComponentHash, ComponentSource, Prepared, Program};
 use crate::lifecycle::NewProcess;
 use crate::module::Access;
 use crate::persistence::{Change, StoreError, StoredProcess};
+use crate::process::Process;
 
 /// Components read and compiled at the same time while the node boots.
 const RESTORED_AT_ONCE: usize = 16;
@@ -76,6 +77,18 @@ impl Kernel {
         created_with: Option<ComponentHash>,
     ) -> Result<Arc<dyn Prepared>, String> {
         unchanged(self.load(components, handle).await?, handle, created_with)
+    }
+
+    /// Stores what a process runs, if an older version of the node did not, and it could not be read when the node came up.
+    pub(crate) async fn note_component(&self, process: &Process, hash: ComponentHash) {
+        let is_new = process.guest.as_ref().is_some_and(|guest| guest.component.set(hash).is_ok());
+        if !is_new {
+            return;
+        }
+        let put = || process.stored().filter(|_| process.is_kept() && self.is_current(process)).map(Change::PutProcess);
+        if let Err(error) = self.commit(|| Ok::<_, StoreError>(put().into_iter().collect())).await {
+            tracing::warn!(process = %process.id(), %error, "the component that it runs was not noted");
+        }
     }
 
     async fn load(&self, components: &dyn ComponentSource, handle: &str) -> Result<Arc<dyn Prepared>, String> {

@@ -1,12 +1,13 @@
 //! The one loop that serves every runtime module.
 
 use std::collections::{HashMap, VecDeque};
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::task::JoinSet;
 use wharf_types::events::Happening;
 use wharf_types::{Address, NodeName, ProcessId};
@@ -17,7 +18,7 @@ use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, Payload, ReplyPa
 use crate::kernel::Kernel;
 use crate::limit_hits::Limit;
 use crate::mailbox::Mailbox;
-use crate::module::{Answer, Begins, Caller, Refusal, RuntimeModule};
+use crate::module::{Answer, Caller, Refusal, RuntimeModule, Works};
 use crate::persistence::StoreError;
 use crate::process::Process;
 use crate::scheduler;
@@ -154,6 +155,7 @@ impl Kernel {
             module: Arc::new(module),
             waiting: HashMap::new(),
             taken: Load::default(),
+            here: FuturesUnordered::new(),
             working: JoinSet::new(),
         };
         scheduler::start_module(self.tasks().track_future(runner.run()));
@@ -203,6 +205,9 @@ struct Runner<M> {
     waiting: HashMap<Address, Waiting>,
     /// What was taken from the mailbox and is not answered yet.
     taken: Load,
+    /// Requests that wait, of a module that works in the runner.
+    here: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Requests of a module that has a task for each.
     working: JoinSet<Done>,
 }
 
@@ -219,6 +224,7 @@ impl<M: RuntimeModule> Runner<M> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
+                Some(done) = self.here.next() => self.finished(done),
                 // A task ends only with its result while the runner lives: what a module may panic in is caught.
                 Some(done) = self.working.join_next() => done.into_iter().for_each(|done| self.finished(done)),
                 Some(envelope) = self.mailbox.pop(), if self.has_room() => self.take(envelope),
@@ -244,8 +250,11 @@ impl<M: RuntimeModule> Runner<M> {
         let limits = self.kernel.limits();
         let Some(waiting) = self.waiting.get_mut(envelope.source()) else {
             self.taken.add(&envelope);
-            self.waiting.insert(envelope.source().clone(), Waiting::default());
-            return self.work_off(envelope);
+            // One that is answered at once has nobody waiting behind it.
+            if let Some(done) = self.work(envelope) {
+                self.taken.subtract(done.weight);
+            }
+            return;
         };
         let over = waiting.load.requests >= limits.module_requests_per_caller_max
             || waiting.load.bytes.saturating_add(envelope.weight()) > limits.mailbox_bytes_max / 4;
@@ -260,10 +269,11 @@ impl<M: RuntimeModule> Runner<M> {
         waiting.queue.push_back(envelope);
     }
 
-    /// Goes on with what the caller sent meanwhile.
+    /// Goes on with what the caller sent meanwhile, for as long as none of it has to wait.
     fn finished(&mut self, done: Done) {
-        if let Some(next) = self.after(done) {
-            self.work_off(next);
+        let mut next = self.after(done);
+        while let Some(done) = next.take().and_then(|envelope| self.work(envelope)) {
+            next = self.after(done);
         }
     }
 
@@ -279,25 +289,48 @@ impl<M: RuntimeModule> Runner<M> {
         Some(next)
     }
 
-    /// Handles a request, and the next ones of its caller for as long as none has to wait.
-    fn work_off(&mut self, envelope: Box<Envelope>) {
-        let mut next = Some(envelope);
-        while let Some(done) = next.take().and_then(|envelope| self.work(envelope)) {
-            next = self.after(done);
+    /// Begins to handle a request. `Some` if that was all; otherwise what its caller sends waits from now on.
+    fn work(&mut self, envelope: Box<Envelope>) -> Option<Done> {
+        let source = envelope.source().clone();
+        match M::WORKS {
+            Works::InTasks => drop(self.working.spawn(self.handling(envelope, None))),
+            Works::InRunner => {
+                let request = read::<M>(&self.kernel, &envelope);
+                let is_brief = request.as_ref().is_ok_and(|request| {
+                    let asked = AssertUnwindSafe(|| self.module.is_brief(request, envelope.blob.as_ref()));
+                    std::panic::catch_unwind(asked).unwrap_or(false)
+                });
+                let mut work = self.handling(envelope, Some(request));
+                if !is_brief {
+                    drop(self.working.spawn(work));
+                } else if let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    return Some(done);
+                } else {
+                    // It is polled again at once, and leaves its own waker.
+                    self.here.push(work);
+                }
+            }
         }
+        self.waiting.entry(source).or_default();
+        None
     }
 
-    /// Begins to handle a request. `Some` if that was all.
-    fn work(&mut self, envelope: Box<Envelope>) -> Option<Done> {
+    /// All that is done about a request, which was read already or is read first.
+    fn handling(
+        &self,
+        envelope: Box<Envelope>,
+        request: Option<Result<M::Request, Refusal>>,
+    ) -> BoxFuture<'static, Done> {
         let (kernel, process, module) = (self.kernel.clone(), Arc::clone(&self.process), Arc::clone(&self.module));
         let counters = Arc::clone(&self.counters);
-        let mut work = Box::pin(async move {
+        Box::pin(async move {
             let done = Done { caller: envelope.source().clone(), weight: envelope.weight() };
             let caller = Caller::new(kernel, process, &envelope);
             let in_work = counters.begin();
+            let request = request.unwrap_or_else(|| read::<M>(caller.kernel(), &envelope));
             // A panic in a module costs the one request that caused it.
-            let handled = AssertUnwindSafe(serve(&*module, caller.clone(), envelope)).catch_unwind().await;
-            in_work.end(handled.unwrap_or_else(|_| {
+            let served = serve(&*module, caller.clone(), request, envelope.blob);
+            in_work.end(AssertUnwindSafe(served).catch_unwind().await.unwrap_or_else(|_| {
                 let request = caller.public_id();
                 tracing::error!(module = M::NAME, caller = %done.caller, %request, "the module panicked while it handled a request");
                 caller.kernel().seen().events.emit(&ProcessId::system(M::NAME), Happening::Panicked);
@@ -305,32 +338,33 @@ impl<M: RuntimeModule> Runner<M> {
                 Outcome::Failed
             }));
             done
-        });
-        if M::BEGINS == Begins::InRunner
-            // Should it have to wait, its task polls it again at once and leaves its own waker.
-            && let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-        {
-            return Some(done);
-        }
-        self.working.spawn(work);
-        None
+        })
     }
 }
 
-async fn serve<M: RuntimeModule>(module: &M, caller: Caller, envelope: Box<Envelope>) -> Outcome {
-    if caller.source().node() != caller.kernel().node() {
-        refuse(module, &caller, Refusal::Foreign);
-        return Outcome::Failed;
+/// Reads a request, unless the module must not see it.
+fn read<M: RuntimeModule>(kernel: &Kernel, envelope: &Envelope) -> Result<M::Request, Refusal> {
+    if envelope.source().node() != kernel.node() {
+        return Err(Refusal::Foreign);
     }
-    let request = match serde_json::from_slice(&envelope.content.body) {
+    serde_json::from_slice(&envelope.content.body).map_err(|error| Refusal::Malformed(error.to_string()))
+}
+
+async fn serve<M: RuntimeModule>(
+    module: &M,
+    caller: Caller,
+    request: Result<M::Request, Refusal>,
+    blob: Option<Blob>,
+) -> Outcome {
+    let request = match request {
         Ok(request) => request,
-        Err(error) => {
-            refuse(module, &caller, Refusal::Malformed(error.to_string()));
+        Err(refusal) => {
+            refuse(module, &caller, refusal);
             return Outcome::Failed;
         }
     };
     let replier = caller.replier();
-    match module.handle(caller, request, envelope.blob).await {
+    match module.handle(caller, request, blob).await {
         Answer::Reply(response) => replier.send(json(&response), None),
         Answer::ReplyWithBlob(response, blob) => replier.send(json(&response), Some(blob)),
         Answer::ReplyBecause(response, failure) => {

@@ -77,8 +77,11 @@ async fn begin_again(kernel: &Kernel, process: &Process, program: Program, pause
     tokio::time::sleep(pause).await;
     let program = match (program, &process.guest) {
         (Program::Broken { components, .. }, Some(guest)) => {
-            match kernel.load_again(&*components, &guest.wasm_bytes_handle, guest.component).await {
-                Ok(prepared) => Program::Ready(prepared),
+            match kernel.load_again(&*components, &guest.wasm_bytes_handle, guest.component.get().copied()).await {
+                Ok(prepared) => {
+                    kernel.note_component(process, prepared.hash()).await;
+                    Program::Ready(prepared)
+                }
                 Err(problem) => Program::Broken { problem, components },
             }
         }
@@ -136,7 +139,7 @@ fn send_last(kernel: &Kernel, process: &Arc<Process>, target: &Address, request:
     let blob = blob.map(|blob| Blob::new(blob.mime.as_deref(), blob.bytes));
     let ask = Ask { from: process, target, send_as: SendAs::Module, id: kernel.fresh_id() };
     if let Err(error) = kernel.tell(ask, content, blob) {
-        tracing::warn!(process = %process.id(), "its on-exit request to {target} was not sent: {error}");
+        process.notice(None, &format!("its on-exit request to {target} was not sent: {error}"));
     }
 }
 

@@ -8,7 +8,7 @@ use wharf_database::{
     Copies, DatabaseError, DatabaseId, DatabaseLimits, Databases, Missing, TransactionId, Transactions,
 };
 use wharf_kernel::envelope::{Blob, Payload};
-use wharf_kernel::module::{Access, Answer, Begins, Caller, Refusal, RuntimeModule};
+use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule, Works};
 use wharf_kernel::{Book, Limit};
 use wharf_types::database::Durability;
 use wharf_types::kv::{KvAction, KvError, KvRequest, KvResponse};
@@ -25,7 +25,7 @@ pub struct KvModule {
     databases: Databases<Kv>,
     limits: Book<KvLimits>,
     transactions: Transactions<Gathered>,
-    copies: Arc<Copies>,
+    copies: Copies,
 }
 
 /// What an action takes.
@@ -54,7 +54,7 @@ impl KvModule {
         limits: Book<KvLimits>,
     ) -> Result<Self, DatabaseError> {
         let databases = Databases::open(Kv { limits: limits.clone() }, root, databases)?;
-        let copies = Arc::new(Copies::new(copies, "kv-copy-"));
+        let copies = Copies::new(copies, "kv-copy-");
         Ok(Self { databases, limits, transactions: Transactions::default(), copies })
     }
 
@@ -64,22 +64,22 @@ impl KvModule {
     }
 
     async fn answer(&self, caller: &Caller, id: &DatabaseId, action: KvAction, blob: Option<Payload>) -> Performed {
-        let need = need(&action);
-        access::check(caller, id, need).map_err(denied)?;
+        self.databases.check(caller, id, need(&action)).map_err(denied)?;
         match &action {
-            KvAction::Open => return self.open_database(caller, id, None).await,
-            KvAction::OpenWith { durability } => return self.open_database(caller, id, Some(*durability)).await,
-            KvAction::RemoveDb => return self.remove(caller, id).await,
-            KvAction::RemoveAll => return self.remove_all(caller, id.package()).await,
+            KvAction::Open => return Box::pin(self.open_database(caller, id, None)).await,
+            KvAction::OpenWith { durability } => {
+                return Box::pin(self.open_database(caller, id, Some(*durability))).await;
+            }
+            KvAction::RemoveDb => return Box::pin(self.remove(caller, id)).await,
+            KvAction::RemoveAll => return Box::pin(self.remove_all(caller, id.package())).await,
             _ => {}
         }
         // What reads in a transaction answers with values, so being allowed to change them is not enough.
         if matches!(action, KvAction::GetInTx { .. }) {
-            access::check(caller, id, Need::Read).map_err(denied)?;
+            self.databases.check(caller, id, Need::Read).map_err(denied)?;
         }
         let lease = Arc::new(self.databases.lease(id, Missing::Fail).await.map_err(|error| to_wire(caller, error))?);
         let open = Open { lease, caller, limits: self.limits.of(id.package()) };
-        let done = |()| (KvResponse::Ok, None);
         match action {
             KvAction::Get(key) => open.get(key).await,
             KvAction::Set { key, tx_id } => {
@@ -87,6 +87,19 @@ impl KvModule {
                 self.change(caller, &open, key, value, tx_id).await
             }
             KvAction::Delete { key, tx_id } => self.change(caller, &open, key, None, tx_id).await,
+            KvAction::CompareAndSet { key, expected } => {
+                open.check(&key, blob.as_ref())?;
+                open.compare_and_set(key, expected, blob).await
+            }
+            // Boxed, as the rare ones above: every request would carry the room for them.
+            other => Box::pin(self.answer_rest(caller, open, other, blob)).await,
+        }
+    }
+
+    /// What is about more than one key, or about a transaction.
+    async fn answer_rest(&self, caller: &Caller, open: Open<'_>, action: KvAction, blob: Option<Payload>) -> Performed {
+        let id = open.lease.id();
+        match action {
             KvAction::BeginTx => self.begin(caller, id),
             KvAction::Commit { tx_id } => {
                 let gathered = self.transactions.end(TransactionId(tx_id), caller.life(), id);
@@ -94,22 +107,23 @@ impl KvModule {
             }
             KvAction::Rollback { tx_id } => {
                 let ended = self.transactions.end(TransactionId(tx_id), caller.life(), id);
-                ended.map(drop).map(done).map_err(|_| KvError::NoTx(tx_id))
+                ended.map(|_| (KvResponse::Ok, None)).map_err(|_| KvError::NoTx(tx_id))
             }
             KvAction::GetInTx { key, tx_id } => self.get_in_transaction(caller, &open, key, tx_id).await,
             KvAction::Scan(scan) => open.scan(scan).await,
-            KvAction::CompareAndSet { key, expected } => {
-                open.check(&key, blob.as_ref())?;
-                open.compare_and_set(key, expected, blob).await
-            }
             KvAction::Batch(changes) => {
                 let list = open.batch(changes, blob.as_ref())?;
                 open.change(list).await
             }
             KvAction::Backup => self.copy(caller, open).await,
-            KvAction::Open | KvAction::OpenWith { .. } | KvAction::RemoveDb | KvAction::RemoveAll => {
-                Err(KvError::MalformedRequest)
-            }
+            KvAction::Open
+            | KvAction::OpenWith { .. }
+            | KvAction::RemoveDb
+            | KvAction::RemoveAll
+            | KvAction::Get(_)
+            | KvAction::Set { .. }
+            | KvAction::Delete { .. }
+            | KvAction::CompareAndSet { .. } => Err(KvError::MalformedRequest),
         }
     }
 
@@ -191,7 +205,7 @@ impl KvModule {
     }
 
     async fn copy(&self, caller: &Caller, open: Open<'_>) -> Performed {
-        let path = self.copies.take(open.lease).await.map_err(|error| to_wire(caller, error))?;
+        let path = open.lease.copy(&self.copies).await.map_err(|error| to_wire(caller, error))?;
         Ok((KvResponse::Backup, Some(Arc::new(path.into_os_string().into_encoded_bytes()))))
     }
 }
@@ -215,8 +229,7 @@ impl RuntimeModule for KvModule {
 
     const NAME: &'static str = "kv";
     const ACCESS: Access = Access::Capability;
-    // A value that is in memory is answered without waiting for anybody.
-    const BEGINS: Begins = Begins::InRunner;
+    const WORKS: Works = Works::InRunner;
 
     async fn handle(&self, caller: Caller, request: KvRequest, blob: Option<Blob>) -> Answer<KvResponse> {
         let KvRequest { package_id, db, action } = request;
@@ -231,6 +244,14 @@ impl RuntimeModule for KvModule {
             Ok((response, None)) => Answer::Reply(response),
             Err(error) => Answer::Reply(KvResponse::Err(error)),
         }
+    }
+
+    /// What is about one key: values are handed on as they are.
+    fn is_brief(&self, request: &KvRequest, _: Option<&Blob>) -> bool {
+        matches!(
+            request.action,
+            KvAction::Get(_) | KvAction::Set { .. } | KvAction::Delete { .. } | KvAction::CompareAndSet { .. }
+        )
     }
 
     fn refuse(&self, refusal: Refusal) -> Option<KvResponse> {

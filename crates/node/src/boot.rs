@@ -145,7 +145,7 @@ impl Node {
         kernel.start_module(KernelModule { version: env!("CARGO_PKG_VERSION") });
         kernel.start_module(VfsModule::new(Arc::clone(&vfs)));
         let snapshots = Snapshots::new(settings.home.kernel_db(), settings.home.run_dir());
-        kernel.start_module(StateModule::new(store, snapshots, settings.limits.node().state_bytes_max));
+        kernel.start_module(StateModule::new(store, snapshots, settings.limits.clone()));
         let (kv, sqlite) = open_databases(settings).await?;
         kernel.start_module(kv.clone());
         kernel.start_module(sqlite.clone());

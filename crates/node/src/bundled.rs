@@ -44,46 +44,59 @@ pub enum BundledError {
 
 /// Puts every package of the node that is in `folder` in place, for the tools that it serves. Returns how many were new or
 /// had changed.
+///
+/// A package counts as in place once its zip is in its drive, which comes last: a boot that was cut off before is done again.
 pub async fn install_all(kernel: &Kernel, vfs: &Arc<Vfs>, folder: &Path, tools: Tools) -> Result<usize, BundledError> {
-    let mut installed = 0;
-    let mut in_place = Vec::new();
+    let mut bundled = Vec::new();
     for (package, path) in find(folder).map_err(|source| BundledError::Folder { path: folder.to_owned(), source })? {
         if package.package_name == TESTER && tools != Tools::KitCompat {
             take_away(kernel, &package).await.map_err(|reason| BundledError::Package { package, reason })?;
             continue;
         }
-        match install(kernel, vfs, &package, &path).await {
-            Ok(Installed { is_new, processes }) => {
-                installed += usize::from(is_new);
-                in_place.push((package, processes));
-            }
-            Err(reason) => return Err(BundledError::Package { package, reason }),
+        let placed = put_in_place(kernel, vfs, &package, &path).await;
+        bundled.push(placed.map_err(|reason| BundledError::Package { package, reason })?);
+    }
+    let new: Vec<_> = bundled.iter().filter(|one| one.new_zip.is_some()).map(|one| one.package.clone()).collect();
+    for Bundled { package, processes, .. } in &bundled {
+        let given = empower(kernel, package, processes, &new).await;
+        given.map_err(|reason| BundledError::Package { package: package.clone(), reason })?;
+    }
+    for Bundled { package, processes, new_zip } in bundled {
+        let Some(zip) = new_zip else { continue };
+        let kept = keep_zip(Arc::clone(vfs), package.clone(), zip).await;
+        kept.map_err(|reason| BundledError::Package { package, reason })?;
+        for planned in &processes {
+            kernel.run(&planned.id);
         }
     }
-    // They message each other, and one that was replaced lost what others gave it, and they what it gave them. Also where
-    // nothing was replaced: the boot that did so may have been cut off before this. What they hold already is not written
-    // to the store again.
-    for (package, processes) in in_place {
-        let given = empower(kernel, &processes).await;
-        given.map_err(|reason| BundledError::Package { package, reason })?;
-    }
-    Ok(installed)
+    Ok(new.len())
 }
 
-/// A package of the node that is in place.
-struct Installed {
-    /// Whether it was not there before, or another version was.
-    is_new: bool,
+/// A package of the node, whose processes are there.
+struct Bundled {
+    package: PackageId,
     processes: Vec<PlannedProcess>,
+    /// Its zip, if it was not in place before.
+    new_zip: Option<Vec<u8>>,
 }
 
-/// Gives processes what they ask for, and others what these offer; what they have already stays as it is.
-async fn empower(kernel: &Kernel, processes: &[PlannedProcess]) -> Result<(), String> {
+/// Gives processes what they ask for, and others what these offer, where a package that is new has a part in it: one that was
+/// replaced lost what others gave it, and they what it gave them. All else is as the owner left it.
+async fn empower(
+    kernel: &Kernel,
+    package: &PackageId,
+    processes: &[PlannedProcess],
+    new: &[PackageId],
+) -> Result<(), String> {
+    let is_new = |process: &ProcessId| new.iter().any(|package| process.is_in(package));
     for planned in processes {
-        let receives = planned.receives.clone();
+        let mut receives = planned.receives.clone();
+        receives.retain(|capability| new.contains(package) || is_new(capability.issuer.process()));
         kernel.grant(&planned.id, receives).await.map_err(|error| error.to_string())?;
         for (holder, capability) in &planned.gives {
-            kernel.grant(holder, vec![capability.clone()]).await.map_err(|error| error.to_string())?;
+            if new.contains(package) || is_new(holder) {
+                kernel.grant(holder, vec![capability.clone()]).await.map_err(|error| error.to_string())?;
+            }
         }
     }
     Ok(())
@@ -103,43 +116,41 @@ fn find(folder: &Path) -> io::Result<Vec<(PackageId, PathBuf)>> {
     Ok(found)
 }
 
-async fn install(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path: &Path) -> Result<Installed, String> {
+async fn put_in_place(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path: &Path) -> Result<Bundled, String> {
     let zip = std::fs::read(path).map_err(|error| format!("reading {}: {error}", path.display()))?;
     let checked = Package::check(&zip).map_err(|error| error.to_string())?;
     let processes = plan(kernel.node(), package, checked.manifest()).map_err(|error| error.to_string())?;
+    let package = package.clone();
     let is_alive = processes.iter().all(|planned| kernel.is_alive(&planned.id));
-    if is_alive && is_unpacked(vfs, package, &zip) && have_components(vfs, &checked, &processes) {
-        return Ok(Installed { is_new: false, processes });
+    if is_alive && is_unpacked(vfs, &package, &zip) && have_components(vfs, &checked, &processes) {
+        return Ok(Bundled { package, processes, new_zip: None });
     }
-    for planned in &processes {
-        end(kernel, &planned.id).await?;
+    // Those that another version had, and what they spawned, are not of this one.
+    for id in kernel.guests_of(&package) {
+        end(kernel, &id).await?;
     }
-    kernel.revoke_package(package).await.map_err(|error| error.to_string())?;
-    unpack(Arc::clone(vfs), package.clone(), zip).await?;
+    kernel.revoke_package(&package).await.map_err(|error| error.to_string())?;
+    unpack(Arc::clone(vfs), package.clone(), zip.clone()).await?;
     for planned in &processes {
         let wasm = checked.component(&planned.wasm).ok_or_else(|| format!("{} is not in the zip", planned.wasm))?;
         create(kernel, planned, wasm.to_vec()).await?;
     }
-    empower(kernel, &processes).await?;
-    for planned in &processes {
-        kernel.run(&planned.id);
-    }
-    Ok(Installed { is_new: true, processes })
+    Ok(Bundled { package, processes, new_zip: Some(zip) })
 }
 
-/// Ends the process that a boot with other settings has left of a package, with all authority that came from it. Its drives
-/// stay.
+/// Ends what a boot with other settings has left of a package, with all authority that came from it. Its drives stay.
 async fn take_away(kernel: &Kernel, package: &PackageId) -> Result<(), String> {
-    let id = ProcessId::new(&package.package_name, &package.package_name, &package.publisher_node);
-    let id = id.map_err(|error| error.to_string())?;
-    if !kernel.is_alive(&id) {
+    let left = kernel.guests_of(package);
+    if left.is_empty() {
         return Ok(());
     }
-    end(kernel, &id).await?;
+    for id in &left {
+        end(kernel, id).await?;
+    }
     kernel.revoke_package(package).await.map_err(|error| error.to_string())
 }
 
-/// The zip is written last, so one that is there and the same says that everything else is, too.
+/// The zip is written last, so one that is there and the same says that everything else was, too.
 fn is_unpacked(vfs: &Vfs, package: &PackageId, zip: &[u8]) -> bool {
     plan::installed_zip(package).parse::<VfsPath>().is_ok_and(|path| vfs.read(&path).is_ok_and(|there| there == zip))
 }
@@ -158,11 +169,17 @@ async fn unpack(vfs: Arc<Vfs>, package: PackageId, zip: Vec<u8>) -> Result<(), S
         let drive = parse(plan::drive(&package))?;
         vfs.create_drive(&drive).map_err(|error| error.to_string())?;
         vfs.remove_dir_all(&drive).map_err(|error| error.to_string())?;
-        vfs.add_zip(&drive, &zip).map_err(|error| error.to_string())?;
-        let path = parse(plan::installed_zip(&package))?;
-        vfs.write(&path, &zip).map_err(|error| error.to_string())
+        vfs.add_zip(&drive, &zip).map(drop).map_err(|error| error.to_string())
     };
     tokio::task::spawn_blocking(unpack).await.map_err(|error| error.to_string())?
+}
+
+async fn keep_zip(vfs: Arc<Vfs>, package: PackageId, zip: Vec<u8>) -> Result<(), String> {
+    let keep = move || {
+        let path = plan::installed_zip(&package).parse::<VfsPath>().map_err(|error| error.to_string())?;
+        vfs.write(&path, &zip).map_err(|error| error.to_string())
+    };
+    tokio::task::spawn_blocking(keep).await.map_err(|error| error.to_string())?
 }
 
 async fn end(kernel: &Kernel, id: &ProcessId) -> Result<(), String> {

@@ -144,6 +144,11 @@ fn identity(home: &Home, asked_for: Option<&NodeName>) -> Result<(NodeName, [u8;
             text
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Every capability in there names the node of that key, and carries its signature.
+            if home.kernel_db().exists() {
+                let what = "it is missing, and kernel.db is made out to it: put it back, or restore all of a backup";
+                return Err(refuse(what.to_owned()));
+            }
             let node = asked_for.map_or(DEFAULT_NODE, NodeName::as_str).to_owned();
             let seed = Authority::new_seed().map_err(|error| Stopped::Failed(error.to_string()))?;
             let file = KeyFile { format: VERSION, node, seed: hex::encode(&seed) };

@@ -290,8 +290,31 @@ fn table_and_own<T: DeserializeOwned>(
     Ok((read_table(key, all.clone())?, packages))
 }
 
+/// Numbers with which the node would come up and not work: with none, nobody's request is ever handled, and a capability
+/// whose path is longer than this is left out at the next boot.
+const RANGES: [(&str, i64, i64); 6] = [
+    ("mailbox_messages_max", 1, i64::MAX),
+    ("mailbox_bytes_max", 1, i64::MAX),
+    ("module_requests_max", 1, i64::MAX),
+    ("workers_max", 1, i64::MAX),
+    ("compilations_max", 1, i64::MAX),
+    ("capability_path_max", 1, 1_024),
+];
+
+fn check_ranges(name: &str, table: &Table) -> Result<(), String> {
+    for (key, least, most) in RANGES {
+        let value = table.get(key).and_then(Value::as_integer).unwrap_or(least);
+        if !(least..=most).contains(&value) {
+            let range = if most == i64::MAX { format!("{least} or more") } else { format!("{least} to {most}") };
+            return Err(format!("[{name}]: `{key}` is {value}, and has to be {range}"));
+        }
+    }
+    Ok(())
+}
+
 /// By way of text, so that an error shows the line that it is about.
 fn read_table<T: DeserializeOwned>(name: &str, table: Table) -> Result<T, String> {
+    check_ranges(name, &table)?;
     toml::from_str(&table.to_string()).map_err(|error| format!("[{name}]: {error}"))
 }
 

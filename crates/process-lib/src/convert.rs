@@ -105,6 +105,8 @@ thread_local! {
     static LAST_SOURCE: RefCell<Option<Address>> = const { RefCell::new(None) };
     /// The target of the request before, for the same reason.
     static LAST_TARGET: RefCell<Option<(Address, Arc<wit::Address>)>> = const { RefCell::new(None) };
+    /// The module that was asked before, for the same reason.
+    static LAST_MODULE: RefCell<Option<(&'static str, Arc<wit::Address>)>> = const { RefCell::new(None) };
 }
 
 /// The target of a request.
@@ -118,6 +120,18 @@ pub(crate) fn target_to_wit(target: &Address) -> Arc<wit::Address> {
         let wit = Arc::new(address_to_wit(target));
         *last = Some((target.clone(), Arc::clone(&wit)));
         wit
+    })
+}
+
+/// A module of this node, `name:distro:sys`.
+pub(crate) fn module_to_wit(name: &'static str) -> Arc<wit::Address> {
+    LAST_MODULE.with_borrow_mut(|last| match last {
+        Some((known, wit)) if *known == name => Arc::clone(wit),
+        _ => {
+            let wit = Arc::new(local_to_wit(&ProcessId::system(name)));
+            *last = Some((name, Arc::clone(&wit)));
+            wit
+        }
     })
 }
 

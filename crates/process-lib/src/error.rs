@@ -123,8 +123,8 @@ impl<E: std::error::Error + 'static> CallError<E> {
         }
     }
 
-    pub(crate) fn unexpected(tried: &str) -> Self {
-        Self::Malformed { tried: tried.to_owned(), error: "the answer belongs to another question".to_owned() }
+    pub(crate) fn unexpected(tried: &(impl Display + ?Sized)) -> Self {
+        Self::Malformed { tried: tried.to_string(), error: "the answer belongs to another question".to_owned() }
     }
 }
 
@@ -152,16 +152,20 @@ pub struct Refused {
 }
 
 /// Sends a request to a module and reads its answer. The message is returned beside it for what is not in the body.
-pub(crate) fn call<R, E>(request: Request, tried: &str, timeout_s: u64) -> Result<(R, Message), CallError<E>>
+pub(crate) fn call<R, E>(
+    request: Request,
+    tried: &(impl Display + ?Sized),
+    timeout_s: u64,
+) -> Result<(R, Message), CallError<E>>
 where
     R: DeserializeOwned,
     E: std::error::Error + 'static,
 {
     let answer = request
         .send_and_await_response(timeout_s)
-        .map_err(|source| CallError::Send { tried: tried.to_owned(), source })?;
+        .map_err(|source| CallError::Send { tried: tried.to_string(), source })?;
     let read = answer.json().map_err(|error| CallError::Malformed {
-        tried: tried.to_owned(),
+        tried: tried.to_string(),
         error: format!("the answer is not understood: {error}"),
     })?;
     Ok((read, answer))

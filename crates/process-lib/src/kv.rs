@@ -33,9 +33,10 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wharf_types::database::Durability;
-use wharf_types::kv::{KvAction, KvChange, KvEntry, KvError, KvOrder, KvRequest, KvResponse, KvScan};
+use wharf_types::kv::{KvAction, KvChange, KvEntry, KvError, KvOrder, KvResponse, KvScan};
 use wharf_types::{LazyLoadBlob, PackageId};
 
+use crate::database::{Asked, Tried};
 use crate::error::{CallError, call};
 use crate::request::Request;
 
@@ -297,13 +298,14 @@ impl Database {
 
     /// Keys in order, with their values.
     pub fn page(&self, scan: Scan) -> Result<Page, Error> {
-        let (tried, response, blob) = self.ask("scan", KvAction::Scan(scan.0), None)?;
-        let KvResponse::Scan { entries, next } = response else { return Err(CallError::unexpected(&tried)) };
+        let (response, blob) = self.ask("scan", KvAction::Scan(scan.0), None)?;
+        let unexpected = || CallError::unexpected(&self.tried("scan"));
+        let KvResponse::Scan { entries, next } = response else { return Err(unexpected()) };
         let values = blob.unwrap_or_default();
         let mut rest = values.as_slice();
         let entries = entries.into_iter().map(|KvEntry { key, bytes }| {
             let taken = usize::try_from(bytes).ok().and_then(|bytes| rest.split_at_checked(bytes));
-            let (value, left) = taken.ok_or_else(|| CallError::unexpected(&tried))?;
+            let (value, left) = taken.ok_or_else(unexpected)?;
             rest = left;
             Ok((key, value.to_vec()))
         });
@@ -312,16 +314,17 @@ impl Database {
 
     /// Begins a transaction. It is forgotten unless it is committed, at the latest with this process.
     pub fn begin(&self) -> Result<Transaction<'_>, Error> {
-        match self.ask("begin a transaction in", KvAction::BeginTx, None)? {
-            (_, KvResponse::BeginTx { tx_id }, _) => Ok(Transaction { database: self, id: tx_id }),
-            (tried, ..) => Err(CallError::unexpected(&tried)),
+        let verb = "begin a transaction in";
+        match self.ask(verb, KvAction::BeginTx, None)? {
+            (KvResponse::BeginTx { tx_id }, _) => Ok(Transaction { database: self, id: tx_id }),
+            _ => Err(CallError::unexpected(&self.tried(verb))),
         }
     }
 
     fn value(&self, action: KvAction) -> Result<Option<Vec<u8>>, Error> {
         match self.ask("get", action, None) {
-            Ok((_, KvResponse::Get(_), blob)) => Ok(Some(blob.unwrap_or_default())),
-            Ok((tried, ..)) => Err(CallError::unexpected(&tried)),
+            Ok((KvResponse::Get(_), blob)) => Ok(Some(blob.unwrap_or_default())),
+            Ok(_) => Err(CallError::unexpected(&self.tried("get"))),
             Err(CallError::Refused { source: KvError::KeyNotFound, .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -329,32 +332,31 @@ impl Database {
 
     fn done(&self, verb: &str, action: KvAction, blob: Option<Vec<u8>>) -> Result<(), Error> {
         match self.ask(verb, action, blob)? {
-            (_, KvResponse::Ok, _) => Ok(()),
-            (tried, ..) => Err(CallError::unexpected(&tried)),
+            (KvResponse::Ok, _) => Ok(()),
+            _ => Err(CallError::unexpected(&self.tried(verb))),
         }
     }
 
-    fn ask(
-        &self,
-        verb: &str,
-        action: KvAction,
-        blob: Option<Vec<u8>>,
-    ) -> Result<(String, KvResponse, Option<Vec<u8>>), Error> {
-        let tried = format!("{verb} database {} of {}", self.name, self.package);
-        let asked = KvRequest { package_id: self.package.clone(), db: self.name.clone(), action };
+    fn tried<'a>(&'a self, verb: &'a str) -> Tried<'a> {
+        Tried { verb, db: &self.name, package_id: &self.package }
+    }
+
+    fn ask(&self, verb: &str, action: KvAction, blob: Option<Vec<u8>>) -> Result<(KvResponse, Option<Vec<u8>>), Error> {
+        let tried = self.tried(verb);
+        let asked = Asked { package_id: &self.package, db: &self.name, action };
         let malformed =
-            |error: serde_json::Error| CallError::Malformed { tried: tried.clone(), error: error.to_string() };
+            |error: serde_json::Error| CallError::Malformed { tried: tried.to_string(), error: error.to_string() };
         let mut request = Request::to_module("kv").json(&asked).map_err(malformed)?;
         if let Some(bytes) = blob {
             request = request.blob(LazyLoadBlob { mime: None, bytes });
         }
         match call(request, &tried, TIMEOUT_S)? {
-            (KvResponse::Err(source), _) => Err(CallError::Refused { tried, source }),
+            (KvResponse::Err(source), _) => Err(CallError::Refused { tried: tried.to_string(), source }),
             // Only these bring bytes; nothing else pays for fetching them.
             (response @ (KvResponse::Get(_) | KvResponse::Scan { .. }), answer) => {
-                Ok((tried, response, answer.blob().map(|blob| blob.bytes)))
+                Ok((response, answer.blob().map(|blob| blob.bytes)))
             }
-            (response, _) => Ok((tried, response, None)),
+            (response, _) => Ok((response, None)),
         }
     }
 
@@ -363,10 +365,7 @@ impl Database {
     }
 
     fn malformed(&self, error: &serde_json::Error) -> Error {
-        CallError::Malformed {
-            tried: format!("use database {} of {}", self.name, self.package),
-            error: error.to_string(),
-        }
+        CallError::Malformed { tried: self.tried("use").to_string(), error: error.to_string() }
     }
 }
 

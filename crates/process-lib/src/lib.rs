@@ -66,6 +66,7 @@ extern crate self as wharf_process_lib;
 pub mod bindings;
 pub mod capability;
 mod convert;
+mod database;
 pub mod entry;
 pub mod error;
 mod host;

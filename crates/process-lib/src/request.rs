@@ -44,7 +44,7 @@ impl Request {
 
     /// An empty request to a module of this node, for example `vfs` for `vfs:distro:sys`.
     pub fn to_module(name: &'static str) -> Self {
-        Self::to_local(&ProcessId::system(name))
+        Self::to_wit(convert::module_to_wit(name))
     }
 
     fn to_wit(target: Arc<wit::Address>) -> Self {

@@ -23,9 +23,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value as Json, json};
 use wharf_types::database::Durability;
-use wharf_types::sqlite::{SqliteAction, SqliteError, SqliteRequest, SqliteResponse};
+use wharf_types::sqlite::{SqliteAction, SqliteError, SqliteResponse};
 use wharf_types::{LazyLoadBlob, PackageId};
 
+use crate::database::{Asked, Tried};
 use crate::error::{CallError, call};
 use crate::request::Request;
 
@@ -244,17 +245,19 @@ impl Database {
     /// Begins a transaction. Its statements run when it is committed; it is forgotten otherwise, at the latest with this
     /// process.
     pub fn begin(&self) -> Result<Transaction<'_>, Error> {
-        match self.ask("begin a transaction in", SqliteAction::BeginTx, &[])? {
-            (_, SqliteResponse::BeginTx { tx_id }, _) => Ok(Transaction { database: self, id: tx_id }),
-            (tried, ..) => Err(CallError::unexpected(&tried)),
+        let verb = "begin a transaction in";
+        match self.ask(verb, SqliteAction::BeginTx, &[])? {
+            (SqliteResponse::BeginTx { tx_id }, _) => Ok(Transaction { database: self, id: tx_id }),
+            _ => Err(CallError::unexpected(&self.tried(verb))),
         }
     }
 
     fn rows(&self, query: &str, params: &[Value], tx_id: Option<u64>) -> Result<Rows, Error> {
         let action = SqliteAction::QueryTyped { statement: query.to_owned(), tx_id };
-        let (tried, response, blob) = self.ask("query", action, params)?;
+        let (response, blob) = self.ask("query", action, params)?;
+        let tried = self.tried("query");
         let SqliteResponse::Rows { columns } = response else { return Err(CallError::unexpected(&tried)) };
-        let malformed = |error: String| CallError::Malformed { tried: tried.clone(), error };
+        let malformed = |error: String| CallError::Malformed { tried: tried.to_string(), error };
         let rows: Vec<Vec<Json>> =
             serde_json::from_slice(&blob.unwrap_or_default()).map_err(|error| malformed(error.to_string()))?;
         let read = |row: Vec<Json>| row.into_iter().map(Value::from_json).collect::<Option<Vec<_>>>();
@@ -264,9 +267,13 @@ impl Database {
 
     fn done(&self, verb: &str, action: SqliteAction, params: &[Value]) -> Result<(), Error> {
         match self.ask(verb, action, params)? {
-            (_, SqliteResponse::Ok, _) => Ok(()),
-            (tried, ..) => Err(CallError::unexpected(&tried)),
+            (SqliteResponse::Ok, _) => Ok(()),
+            _ => Err(CallError::unexpected(&self.tried(verb))),
         }
+    }
+
+    fn tried<'a>(&'a self, verb: &'a str) -> Tried<'a> {
+        Tried { verb, db: &self.name, package_id: &self.package }
     }
 
     fn ask(
@@ -274,11 +281,11 @@ impl Database {
         verb: &str,
         action: SqliteAction,
         params: &[Value],
-    ) -> Result<(String, SqliteResponse, Option<Vec<u8>>), Error> {
-        let tried = format!("{verb} database {} of {}", self.name, self.package);
-        let asked = SqliteRequest { package_id: self.package.clone(), db: self.name.clone(), action };
+    ) -> Result<(SqliteResponse, Option<Vec<u8>>), Error> {
+        let tried = self.tried(verb);
+        let asked = Asked { package_id: &self.package, db: &self.name, action };
         let malformed =
-            |error: serde_json::Error| CallError::Malformed { tried: tried.clone(), error: error.to_string() };
+            |error: serde_json::Error| CallError::Malformed { tried: tried.to_string(), error: error.to_string() };
         let mut request = Request::to_module("sqlite").json(&asked).map_err(malformed)?;
         if !params.is_empty() {
             let params: Vec<Json> = params.iter().map(Value::to_json).collect();
@@ -286,12 +293,10 @@ impl Database {
             request = request.blob(LazyLoadBlob { mime: None, bytes });
         }
         match call(request, &tried, TIMEOUT_S)? {
-            (SqliteResponse::Err(source), _) => Err(CallError::Refused { tried, source }),
+            (SqliteResponse::Err(source), _) => Err(CallError::Refused { tried: tried.to_string(), source }),
             // Only rows bring bytes; nothing else pays for fetching them.
-            (response @ SqliteResponse::Rows { .. }, answer) => {
-                Ok((tried, response, answer.blob().map(|blob| blob.bytes)))
-            }
-            (response, _) => Ok((tried, response, None)),
+            (response @ SqliteResponse::Rows { .. }, answer) => Ok((response, answer.blob().map(|blob| blob.bytes))),
+            (response, _) => Ok((response, None)),
         }
     }
 }

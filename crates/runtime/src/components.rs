@@ -103,7 +103,7 @@ impl Runtime {
             blocking: node.file_threads_max,
         })?;
         let linkers = linkers(&engine).map_err(|error| RuntimeError::Engine(format!("{error:#}")))?;
-        let compiling = Semaphore::new(node.compilations_max.max(1));
+        let compiling = Semaphore::new(node.compilations_max.clamp(1, Semaphore::MAX_PERMITS));
         let host = Host { engine, ticks, lanes: Arc::new(lanes), files: Arc::new(Files::new(vfs, node)), settings };
         Ok(Self {
             host: Arc::new(host),

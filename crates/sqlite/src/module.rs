@@ -8,7 +8,7 @@ use wharf_database::{
     Copies, DatabaseError, DatabaseId, DatabaseLimits, Databases, Lease, Missing, TransactionId, Transactions,
 };
 use wharf_kernel::envelope::{Blob, Payload};
-use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
+use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule, Works};
 use wharf_kernel::{Book, Limit};
 use wharf_types::Failure;
 use wharf_types::database::Durability;
@@ -17,6 +17,9 @@ use wharf_types::sqlite::{SqliteAction, SqliteError, SqliteRequest, SqliteRespon
 use crate::limits::SqliteLimits;
 use crate::perform::{self, Gathered, Sqlite, Statement, TooLarge};
 use crate::rows::Form;
+
+/// Parameters with more bytes are not read where other requests would wait for that.
+const BRIEF_PARAMS_BYTES_MAX: usize = 16 << 10;
 
 /// A response and the bytes beside it.
 type Performed = Result<(SqliteResponse, Option<Vec<u8>>), SqliteError>;
@@ -27,7 +30,7 @@ pub struct SqliteModule {
     databases: Databases<Sqlite>,
     limits: Book<SqliteLimits>,
     transactions: Transactions<Gathered>,
-    copies: Arc<Copies>,
+    copies: Copies,
 }
 
 /// What an action takes.
@@ -64,7 +67,7 @@ impl SqliteModule {
     ) -> Result<Self, DatabaseError> {
         let engine = Sqlite { limits: limits.clone() };
         let databases = Databases::open(engine, root, databases)?;
-        let copies = Arc::new(Copies::new(copies, "sqlite-copy-"));
+        let copies = Copies::new(copies, "sqlite-copy-");
         Ok(Self { databases, limits, transactions: Transactions::default(), copies })
     }
 
@@ -206,7 +209,7 @@ impl Allowed<'_> {
 
     async fn copy(&self) -> Performed {
         let lease = self.lease().await?;
-        let path = self.module.copies.take(lease).await.map_err(|error| self.to_wire(error))?;
+        let path = lease.copy(&self.module.copies).await.map_err(|error| self.to_wire(error))?;
         Ok((SqliteResponse::Backup, Some(path.into_os_string().into_encoded_bytes())))
     }
 
@@ -243,6 +246,7 @@ impl RuntimeModule for SqliteModule {
 
     const NAME: &'static str = "sqlite";
     const ACCESS: Access = Access::Capability;
+    const WORKS: Works = Works::InRunner;
 
     async fn handle(&self, caller: Caller, request: SqliteRequest, blob: Option<Blob>) -> Answer<SqliteResponse> {
         let SqliteRequest { package_id, db, action } = request;
@@ -252,7 +256,7 @@ impl RuntimeModule for SqliteModule {
                 return Answer::ReplyBecause(SqliteResponse::Err(SqliteError::MalformedRequest), Failure::new(error));
             }
         };
-        let outcome = match access::check(&caller, &id, need(&action)) {
+        let outcome = match self.databases.check(&caller, &id, need(&action)) {
             Ok(()) => {
                 let limits = self.limits.of(id.package());
                 let blob = blob.map(|blob| blob.bytes);
@@ -265,6 +269,17 @@ impl RuntimeModule for SqliteModule {
             Ok((response, None)) => Answer::Reply(response),
             Err(error) => Answer::Reply(SqliteResponse::Err(error)),
         }
+    }
+
+    /// One statement with few parameters, outside of a transaction. It runs, and its rows are written, on a thread that may
+    /// block.
+    fn is_brief(&self, request: &SqliteRequest, blob: Option<&Blob>) -> bool {
+        let is_alone = match request.action {
+            SqliteAction::Query(_) => true,
+            SqliteAction::QueryTyped { tx_id, .. } | SqliteAction::Write { tx_id, .. } => tx_id.is_none(),
+            _ => false,
+        };
+        is_alone && blob.is_none_or(|blob| blob.bytes.len() <= BRIEF_PARAMS_BYTES_MAX)
     }
 
     fn refuse(&self, refusal: Refusal) -> Option<SqliteResponse> {

@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::error::{DatabaseError, OpenError};
-use crate::{create, migrate, seal};
+use crate::{create, migrate, saved, seal};
 
 /// How long to wait for a lock. Another process holds one only while it takes a backup.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
@@ -35,6 +35,7 @@ impl Database {
         database.set_up().map_err(sql)?;
         migrate::migrate(&database.connection, found).map_err(sql)?;
         database.record_log_needed().map_err(sql)?;
+        saved::count(&database.connection).map_err(sql)?;
         Ok(database)
     }
 

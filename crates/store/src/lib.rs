@@ -28,6 +28,7 @@ mod migrate_components;
 mod migrate_seals;
 mod queue;
 mod rows;
+mod saved;
 mod schema;
 mod seal;
 mod snapshot;
@@ -55,6 +56,6 @@ mod damage_tests;
 mod fault_tests;
 
 pub use error::OpenError;
-pub use snapshot::{SnapshotError, Snapshots};
+pub use snapshot::Snapshots;
 pub use state_module::StateModule;
 pub use store::KernelStore;

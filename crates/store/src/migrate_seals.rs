@@ -24,6 +24,10 @@ CREATE TABLE process (
 ) STRICT;
 ";
 
+/// Its rows that are not what was written, as [`crate::schema::broken_seals`] has them.
+pub(crate) const BROKEN_PROCESSES_3: &str = "SELECT 'process `' || id || '`' FROM process
+     WHERE seal IS NOT seal('process', id, wasm_bytes_handle, wit_version, public, on_exit, parent)";
+
 const MOVE: &str = "
 INSERT INTO process SELECT id, wasm_bytes_handle, wit_version, public, on_exit, NULL,
     seal('process', id, wasm_bytes_handle, wit_version, public, on_exit, NULL) FROM process_2 ORDER BY rowid;

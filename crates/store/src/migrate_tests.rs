@@ -76,31 +76,58 @@ async fn a_path_that_goes_in_circles_ends() {
     }
 }
 
-#[tokio::test]
-async fn processes_of_version_3_keep_all_they_had() {
+/// A database of version 3 that has these processes.
+async fn version_3(processes: &[StoredProcess]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kernel.db");
-    let fixture = [process("z:chess:sys", OnExit::None), process("a:chess:sys", crate::wire::tests::requests())];
     let store = KernelStore::open(&path).unwrap();
-    store.apply(fixture.iter().cloned().map(Change::PutProcess).collect()).await.unwrap();
+    store.apply(processes.iter().cloned().map(Change::PutProcess).collect()).await.unwrap();
     store.close().await;
     let connection = Connection::open(&path).unwrap();
     crate::seal::install(&connection).unwrap();
-    let to_3 = "ALTER TABLE process RENAME TO process_4;
-        INSERT INTO process SELECT id, wasm_bytes_handle, wit_version, public, on_exit, parent,
+    let steps = [
+        "ALTER TABLE process RENAME TO process_4",
+        migrate_seals::PROCESS_TABLE_3,
+        "INSERT INTO process SELECT id, wasm_bytes_handle, wit_version, public, on_exit, parent,
             seal('process', id, wasm_bytes_handle, wit_version, public, on_exit, parent) FROM process_4 ORDER BY rowid;
-        DROP TABLE process_4; PRAGMA user_version = 3;";
-    let (rename, rest) = to_3.split_once('\n').unwrap();
-    for step in [rename, migrate_seals::PROCESS_TABLE_3, rest] {
-        connection.execute_batch(step).unwrap();
-    }
+        DROP TABLE process_4; PRAGMA user_version = 3;",
+    ];
+    steps.iter().for_each(|step| connection.execute_batch(step).unwrap());
     connection.close().unwrap();
+    (folder, path)
+}
+
+#[tokio::test]
+async fn processes_of_version_3_keep_all_they_had() {
+    let processes = [process("z:chess:sys", OnExit::None), process("a:chess:sys", crate::wire::tests::requests())];
+    let (_folder, path) = version_3(&processes).await;
     let store = KernelStore::open(&path).unwrap();
-    let processes = store.load().await.unwrap().processes;
+    let found = store.load().await.unwrap().processes;
     store.close().await;
-    let expected = fixture.map(|process| StoredProcess { component: None, ..process });
+    let expected = processes.map(|process| StoredProcess { component: None, ..process });
     let told = |processes: &[StoredProcess]| told(&Stored { processes: processes.to_vec(), ..Stored::default() });
-    assert_eq!(told(&processes), told(&expected));
+    assert_eq!(told(&found), told(&expected));
+}
+
+/// What it brings along would be sealed anew, and nobody could ever tell.
+#[tokio::test]
+async fn a_damaged_database_of_version_3_is_refused_and_left_alone() {
+    let damages = [
+        "UPDATE process SET public = 0",
+        // Its log, which is not there, has changes that were acknowledged.
+        "UPDATE log SET is_needed = 1",
+    ];
+    for damage in damages {
+        let (_folder, path) = version_3(&[process("z:chess:sys", OnExit::None)]).await;
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(damage).unwrap();
+        connection.close().unwrap();
+        let error = KernelStore::open(&path).map(|_| ()).unwrap_err();
+        assert!(matches!(error, OpenError::Damaged { .. }), "{damage}: {error}");
+        let connection = Connection::open(&path).unwrap();
+        let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version, 3);
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! The way into the store's thread, bounded in jobs and in the bytes they carry.
+//!
+//! Jobs are done in the order in which [`Queue::submit`] was first polled, also where they had to wait for room: the kernel
+//! counts on it for what is revoked or ended to stay so after the next boot.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use wharf_kernel::persistence::StoreError;
 
 use crate::database::Database;
@@ -21,13 +24,16 @@ pub(crate) struct Queue {
     /// `None` once the store is closing: what is queued is done, nothing new is taken.
     sender: RwLock<Option<mpsc::Sender<BoxTask>>>,
     room: Arc<Semaphore>,
+    /// Held while waiting for room, so that nobody overtakes: this lock is given on in order, and whoever has it is in place
+    /// before the next one is woken.
+    turn: Mutex<()>,
 }
 
 impl Queue {
     pub(crate) fn new() -> (Self, mpsc::Receiver<BoxTask>) {
         let (sender, receiver) = mpsc::channel(JOBS_MAX);
         let room = Arc::new(Semaphore::new(usize::try_from(BYTES_MAX).unwrap_or(Semaphore::MAX_PERMITS)));
-        (Self { sender: RwLock::new(Some(sender)), room }, receiver)
+        (Self { sender: RwLock::new(Some(sender)), room, turn: Mutex::default() }, receiver)
     }
 
     /// Takes nothing more. The thread ends when it has done what is queued.
@@ -57,6 +63,8 @@ impl Queue {
         T: Send + 'static,
         W: FnMut(&Database) -> Result<T, DatabaseError> + Send + 'static,
     {
+        // A task that has used up its share of time would be sent away before it has its place.
+        let _turn = tokio::task::unconstrained(self.turn.lock()).await;
         let share = u32::try_from(bytes).map_or(BYTES_MAX, |bytes| bytes.min(BYTES_MAX));
         let Ok(room) = Arc::clone(&self.room).acquire_many_owned(share).await else { return Err(stopped(action)) };
         let sender = self.sender.read().unwrap_or_else(PoisonError::into_inner).clone();

@@ -3,6 +3,8 @@
 //! Any change here, and any change of the normal form of capability params, is a new [`FORMAT_VERSION`], and a step in
 //! `migrate`.
 
+use crate::migrate_seals::BROKEN_PROCESSES_3;
+
 /// `WHRF`: marks an SQLite file as a kernel database.
 pub(crate) const APPLICATION_ID: u32 = 0x5748_5246;
 
@@ -57,11 +59,20 @@ CREATE TABLE log (
 INSERT INTO log VALUES (0);
 ";
 
-/// For each sealed table, rows that are not what was written. A name for people comes first.
-pub(crate) const BROKEN_SEALS: [&str; 3] = [
-    "SELECT 'process `' || id || '`' FROM process
-     WHERE seal IS NOT seal('process', id, wasm_bytes_handle, component, wit_version, public, on_exit, parent)",
+/// The first version whose rows have seals, and which records that its log is needed.
+pub(crate) const SEALED_SINCE: u32 = 3;
+
+/// For each sealed table of a version from [`SEALED_SINCE`] on, rows that are not what was written. A name for people
+/// comes first.
+pub(crate) fn broken_seals(version: u32) -> [&'static str; 3] {
+    let of_processes = if version == FORMAT_VERSION { BROKEN_PROCESSES } else { BROKEN_PROCESSES_3 };
+    [of_processes, BROKEN_CAPABILITIES, BROKEN_STATES]
+}
+
+const BROKEN_PROCESSES: &str = "SELECT 'process `' || id || '`' FROM process
+     WHERE seal IS NOT seal('process', id, wasm_bytes_handle, component, wit_version, public, on_exit, parent)";
+const BROKEN_CAPABILITIES: &str =
     "SELECT 'capability ' || params_key || ' from `' || issuer || '` held by `' || holder || '`' FROM capability
-     WHERE seal IS NOT seal('capability', holder, issuer, params_key, params, signature, origin, path)",
-    "SELECT 'the state of `' || process || '`' FROM state WHERE seal IS NOT seal('state', process, bytes)",
-];
+     WHERE seal IS NOT seal('capability', holder, issuer, params_key, params, signature, origin, path)";
+const BROKEN_STATES: &str =
+    "SELECT 'the state of `' || process || '`' FROM state WHERE seal IS NOT seal('state', process, bytes)";

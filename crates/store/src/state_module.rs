@@ -8,6 +8,7 @@ use std::sync::Arc;
 use wharf_kernel::envelope::Blob;
 use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule, speaks_for_owner};
 use wharf_kernel::persistence::{Persistence, StoreError};
+use wharf_kernel::{Book, Limits};
 use wharf_types::ProcessId;
 use wharf_types::state::{StateAction, StateError, StateResponse};
 
@@ -23,13 +24,13 @@ const MIME: &str = "application/octet-stream";
 pub struct StateModule {
     store: Arc<dyn Persistence>,
     snapshots: Snapshots,
-    state_bytes_max: usize,
+    limits: Book<Limits>,
 }
 
 impl StateModule {
-    /// Serves what is in `store`, and copies of it; `state_bytes_max` is the largest state one process may save.
-    pub fn new(store: Arc<dyn Persistence>, snapshots: Snapshots, state_bytes_max: usize) -> Self {
-        Self { store, snapshots, state_bytes_max }
+    /// Serves what is in `store`, and copies of it; `limits` say how much may be saved.
+    pub fn new(store: Arc<dyn Persistence>, snapshots: Snapshots, limits: Book<Limits>) -> Self {
+        Self { store, snapshots, limits }
     }
 
     async fn answer(&self, action: StateAction, blob: Option<Blob>) -> Result<Answer<StateResponse>, StateError> {
@@ -40,12 +41,14 @@ impl StateModule {
             },
             StateAction::SetState(process) => {
                 let bytes = blob.ok_or_else(|| StateError::BadBytes { action: "SetState".to_owned() })?.bytes;
-                if bytes.len() > self.state_bytes_max {
-                    let (is, max) = (bytes.len(), self.state_bytes_max);
+                let limits = self.limits.of_process(&process);
+                if bytes.len() > limits.state_bytes_max {
+                    let (is, max) = (bytes.len(), limits.state_bytes_max);
                     let error = format!("the state of {process} has {is} bytes, {max} are allowed");
                     return Err(StateError::BadRequest { error });
                 }
-                self.store.set_state(process, bytes).await.map_err(failed)?;
+                let room = limits.state_room();
+                self.store.set_state_within(process, bytes, room).await.map_err(|error| failed(error.into()))?;
                 Ok(Answer::Reply(StateResponse::SetState))
             }
             StateAction::DeleteState(process) => {

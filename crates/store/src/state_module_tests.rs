@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use wharf_kernel::capability::Authority;
 use wharf_kernel::envelope::{Content, Payload, Seconds};
 use wharf_kernel::launcher::{Launcher, PrepareError, Prepared};
-use wharf_kernel::{Kernel, Limits, ModuleHandle, Parts, SendAs};
+use wharf_kernel::{Kernel, ModuleHandle, Parts, SendAs};
 use wharf_types::{Address, Capability};
 
 use super::*;
@@ -61,7 +61,8 @@ fn fixture() -> Fixture {
         stop: Default::default(),
     });
     let snapshots = Snapshots::new(folder.path().join("kernel.db"), folder.path().to_owned());
-    kernel.start_module(StateModule::new(Arc::clone(&store) as Arc<dyn Persistence>, snapshots, STATE_BYTES_MAX));
+    let limits = Limits { state_bytes_max: STATE_BYTES_MAX, ..Limits::default() };
+    kernel.start_module(StateModule::new(Arc::clone(&store) as Arc<dyn Persistence>, snapshots, limits.into()));
     Fixture { client: kernel.start_module(Client), store, _folder: folder }
 }
 

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use wharf_kernel::envelope::Payload;
-use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
+use wharf_kernel::persistence::{Change, Persistence, SetStateError, StateRoom, StoreError, Stored};
 use wharf_types::metrics::StoreMetrics;
 use wharf_types::{PackageId, ProcessId};
 
@@ -16,8 +16,8 @@ use crate::database::Database;
 use crate::error::OpenError;
 use crate::queue::Queue;
 use crate::task::Kind;
-use crate::wire;
 use crate::worker::Worker;
+use crate::{saved, wire};
 
 /// What a job counts for besides the bytes it carries.
 const JOB_BYTES: usize = 256;
@@ -108,10 +108,22 @@ impl Persistence for KernelStore {
         self.queue.call(Kind::Read, action, JOB_BYTES, move |database| database.get_state(&process)).boxed()
     }
 
-    fn set_state(&self, process: ProcessId, state: Payload) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn set_state_within(
+        &self,
+        process: ProcessId,
+        state: Payload,
+        room: StateRoom,
+    ) -> BoxFuture<'_, Result<(), SetStateError>> {
         let action = format!("saving the state of {process}");
         let bytes = JOB_BYTES + state.len();
-        self.queue.call(Kind::Write, action, bytes, move |database| database.set_state(&process, &state)).boxed()
+        let work = move |database: &Database| {
+            let fits = saved::check(database.connection(), &process, state.len(), room)?;
+            if fits.is_ok() {
+                database.set_state(&process, &state)?;
+            }
+            Ok(fits)
+        };
+        self.queue.call(Kind::Write, action, bytes, work).map(|set| set?).boxed()
     }
 
     fn clear_state(&self, process: ProcessId) -> BoxFuture<'_, Result<(), StoreError>> {

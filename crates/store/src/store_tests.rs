@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed unwrap fails the test")]
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, mpsc};
 
+use futures_util::{FutureExt, poll};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use wharf_kernel::capability::{Authority, CapabilityRef, Lineage, Origin};
@@ -300,6 +302,30 @@ async fn every_commit_is_synced() {
     };
     let set = fixture.store.queue.call(Kind::Read, "looking".into(), 0, work).await.unwrap();
     assert_eq!(set, ("wal".to_owned(), 2));
+}
+
+/// The kernel counts on it for what is revoked to stay so: see [`Queue`].
+#[tokio::test]
+async fn jobs_that_wait_for_room_are_done_in_the_order_in_which_they_came() {
+    let fixture = fixture();
+    let queue = &fixture.store.queue;
+    let release = hold(queue).await;
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = submit_state(queue, "p:b:c", vec![0]).now_or_never() {
+        outcomes.push(outcome);
+    }
+    let mut first = pin!(submit_state(queue, "p:b:c", vec![1]));
+    let mut second = pin!(submit_state(queue, "p:b:c", vec![2]));
+    assert!(poll!(first.as_mut()).is_pending() && poll!(second.as_mut()).is_pending());
+    drop(release);
+    for outcome in outcomes {
+        outcome.await.unwrap().unwrap();
+    }
+    // There is room for both: whichever is asked first.
+    let (of_second, of_first) = tokio::join!(second, first);
+    of_first.await.unwrap().unwrap();
+    of_second.await.unwrap().unwrap();
+    assert_eq!(fixture.store.get_state(id("p:b:c")).await.unwrap().unwrap(), [2]);
 }
 
 #[tokio::test]

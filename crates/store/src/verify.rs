@@ -9,7 +9,7 @@ use crate::database::{Database, refused};
 use crate::error::OpenError;
 use crate::log::Log;
 use crate::migrate::OLDEST_VERSION;
-use crate::schema::{BROKEN_SEALS, FORMAT_VERSION, TABLES};
+use crate::schema::{FORMAT_VERSION, SEALED_SINCE, TABLES, broken_seals};
 
 impl Database {
     /// Fails unless everything that was written is there and as it was written. Reads all of the file, and changes
@@ -32,8 +32,8 @@ impl Database {
         if problem.is_none() {
             problem = self.wrong_structure().map_err(sql)?;
         }
-        if problem.is_none() && is_current {
-            problem = self.wrong_content(log).map_err(sql)?;
+        if problem.is_none() && found >= SEALED_SINCE {
+            problem = self.wrong_content(found, log).map_err(sql)?;
         }
         if let Some(what) = problem {
             return Err(damaged(what));
@@ -60,12 +60,12 @@ impl Database {
         Ok((answer != "ok").then_some(answer))
     }
 
-    fn wrong_content(&self, log: Log) -> rusqlite::Result<Option<String>> {
+    fn wrong_content(&self, version: u32, log: Log) -> rusqlite::Result<Option<String>> {
         if log == Log::None && self.needs_log()? {
             let what = "its -wal file, with the last changes, is missing or is not that of an SQLite database";
             return Ok(Some(what.to_owned()));
         }
-        for broken in BROKEN_SEALS {
+        for broken in broken_seals(version) {
             let mut statement = self.connection().prepare(broken)?;
             let mut rows = statement.query([])?;
             if let Some(row) = rows.next()? {

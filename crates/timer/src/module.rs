@@ -1,6 +1,6 @@
 //! The runtime module `timer:distro:sys`.
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use wharf_kernel::Kernel;
 use wharf_kernel::envelope::Blob;
 use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
@@ -9,7 +9,7 @@ use wharf_types::timer::{TimerAction, TimerError, TimerResponse};
 use crate::countdown::Alarm;
 use crate::saved::LoadError;
 use crate::schedule::{Change, Owner, When};
-use crate::wheel::{Command, TimerWheel};
+use crate::wheel::{Command, TimerWheel, unix_ms};
 
 /// Requests on their way to the wheel.
 const QUEUE: usize = 1_024;
@@ -29,16 +29,27 @@ impl Timers {
 /// Starts the module and reads the timers that last. They fire once [`Timers::processes_are_back`].
 pub async fn timer(kernel: &Kernel) -> Result<(Timers, TimerWheel), LoadError> {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let handle = kernel.start_module(TimerModule { commands: sender.clone() });
+    let handle = kernel.start_module(TimerModule { commands: sender.clone(), reading: Semaphore::new(1) });
     let wheel = TimerWheel::load(handle, receiver).await?;
     Ok((Timers { commands: sender }, wheel))
 }
 
 struct TimerModule {
     commands: mpsc::Sender<Command>,
+    /// Whoever has it reads an expression.
+    reading: Semaphore,
 }
 
 impl TimerModule {
+    /// When an expression comes true. Not on a worker, nor in the wheel, which others wait for: it may take long.
+    async fn read(&self, cron: String) -> Result<When, TimerError> {
+        // It is never closed.
+        let _turn = self.reading.acquire().await;
+        let text = cron.clone();
+        let read = tokio::task::spawn_blocking(move || When::every(&text, unix_ms())).await;
+        read.unwrap_or_else(|_| Err(TimerError::BadCron { cron, error: "it could not be read".to_owned() }))
+    }
+
     /// Asks the wheel and waits for its answer.
     async fn ask(&self, caller: &Caller, change: Change) -> Answer<TimerResponse> {
         let process = caller.source().process();
@@ -74,7 +85,10 @@ impl RuntimeModule for TimerModule {
             TimerAction::Debug => Command::Report(caller.source().process().clone()),
             TimerAction::SetTimer(ms) => Command::Set(Alarm::new(&caller, ms)),
             TimerAction::Every { id, cron, body } => {
-                return self.ask(&caller, Change::Put { id, when: When::Every(cron), body }).await;
+                return match self.read(cron).await {
+                    Ok(when) => self.ask(&caller, Change::Put { id, when, body }).await,
+                    Err(error) => Answer::Reply(TimerResponse::Err(error)),
+                };
             }
             TimerAction::At { id, unix_ms, body } => {
                 return self.ask(&caller, Change::Put { id, when: When::At(unix_ms), body }).await;

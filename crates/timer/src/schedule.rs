@@ -20,11 +20,29 @@ pub(crate) struct Owner {
     pub(crate) body_bytes_max: usize,
 }
 
-/// When a timer fires, as it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// When a timer fires.
+#[derive(Clone, Debug)]
 pub(crate) enum When {
-    Every(String),
+    /// Again and again, for the first time at `next_unix_ms`.
+    Every {
+        cron: Cron,
+        next_unix_ms: u64,
+    },
     At(u64),
+}
+
+impl When {
+    /// Reads a cron expression. Days are tried one after another until one fits: where none does, that takes up to some
+    /// tenths of a second.
+    pub(crate) fn every(text: &str, now_ms: u64) -> Result<Self, TimerError> {
+        let bad = |error: String| {
+            let cron = text.get(..text.floor_char_boundary(TOLD_BYTES_MAX)).unwrap_or_default().to_owned();
+            TimerError::BadCron { cron, error }
+        };
+        let cron = Cron::parse(text).map_err(bad)?;
+        let next_unix_ms = cron.after(now_ms).ok_or_else(|| bad("there is no such time".to_owned()))?;
+        Ok(Self::Every { cron, next_unix_ms })
+    }
 }
 
 /// What somebody wants of its timers.
@@ -116,7 +134,6 @@ impl Schedule {
         id: String,
         when: When,
         body: Vec<u8>,
-        now_ms: u64,
         all_max: usize,
     ) -> Result<(), Refused> {
         if id.is_empty() || id.len() > ID_BYTES_MAX {
@@ -127,15 +144,7 @@ impl Schedule {
         }
         let (cron, next_unix_ms) = match when {
             When::At(unix_ms) => (None, unix_ms),
-            When::Every(text) => {
-                let bad = |error: String| {
-                    let cron = text.get(..text.floor_char_boundary(TOLD_BYTES_MAX)).unwrap_or_default().to_owned();
-                    Refused::Other(TimerError::BadCron { cron, error })
-                };
-                let cron = Cron::parse(&text).map_err(bad)?;
-                let next = cron.after(now_ms).ok_or_else(|| bad("there is no such time".to_owned()))?;
-                (Some(cron), next)
-            }
+            When::Every { cron, next_unix_ms } => (Some(cron), next_unix_ms),
         };
         let key = (owner.process.clone(), id);
         if !self.timers.contains_key(&key) {

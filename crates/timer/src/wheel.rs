@@ -115,8 +115,9 @@ impl TimerWheel {
                 // Before any request: one that is created anew under the same id begins without timers.
                 Some(removed) = self.removals.next() => self.forget(&removed),
                 saved = outcome(&mut self.saving) => self.saved(saved),
-                Some(command) = self.commands.recv() => self.obey(command),
+                // Before requests, however many come: they are not to hold up those whose time has come.
                 never = poll_fn(|cx| self.countdowns.poll(cx)) => match never {},
+                Some(command) = self.commands.recv() => self.obey(command),
                 () = tokio::time::sleep_until(wake) => {}
             }
             if !self.held_up.is_empty() && Instant::now() >= self.retry {
@@ -150,7 +151,7 @@ impl TimerWheel {
             Command::Report(process) => {
                 let (running, lasting) = (self.countdowns.of(&process), self.schedule.list(&process).len());
                 let all = self.countdowns.len() + self.schedule.len();
-                tracing::info!(%process, all, "{running} of its timers are running, {lasting} are scheduled");
+                tracing::debug!(%process, all, "{running} of its timers are running, {lasting} are scheduled");
             }
             Command::Schedule { owner, life, change, answer } => {
                 if !life.has_ended() {
@@ -173,7 +174,7 @@ impl TimerWheel {
                 drop(answer.send(TimerResponse::List(self.schedule.list(&owner.process))));
                 return;
             }
-            Change::Put { id, when, body } => self.schedule.set(owner, id, when, body, unix_ms(), all_max),
+            Change::Put { id, when, body } => self.schedule.set(owner, id, when, body, all_max),
             Change::Remove { id } => {
                 let key = (owner.process.clone(), id);
                 let removed = self.schedule.remove(&key).map(drop);
@@ -290,7 +291,7 @@ async fn outcome(saving: &mut Option<BoxFuture<'static, Result<(), StoreError>>>
 }
 
 /// Milliseconds since 1970, of the clock as it is set now.
-fn unix_ms() -> u64 {
+pub(crate) fn unix_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

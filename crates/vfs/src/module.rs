@@ -34,7 +34,7 @@ enum Place {
 impl VfsModule {
     /// The module on top of `vfs`.
     pub fn new(vfs: Arc<Vfs>) -> Self {
-        let workers = Arc::new(Semaphore::new(vfs.limits().workers_max));
+        let workers = Arc::new(Semaphore::new(vfs.limits().workers_max.min(Semaphore::MAX_PERMITS)));
         Self { desk: Arc::new(Desk::new(vfs)), workers }
     }
 

@@ -14,7 +14,7 @@ use wharf_kernel::envelope::{Payload, WrittenAddress};
 use wharf_kernel::launcher::{ComponentHash, Exit, Launcher, PrepareError, Prepared};
 use wharf_kernel::lifecycle::NewProcess;
 use wharf_kernel::module::Access;
-use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
+use wharf_kernel::persistence::{Change, Persistence, SetStateError, StateRoom, StoreError, Stored};
 use wharf_kernel::session::Session;
 use wharf_kernel::{Kernel, Limits, Parts};
 use wharf_types::{Address, Capability, NodeName, OnExit, PackageId, ProcessId};
@@ -117,7 +117,7 @@ impl Persistence for Forgetful {
         std::future::ready(Ok(None)).boxed()
     }
 
-    fn set_state(&self, _: ProcessId, _: Payload) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn set_state_within(&self, _: ProcessId, _: Payload, _: StateRoom) -> BoxFuture<'_, Result<(), SetStateError>> {
         std::future::ready(Ok(())).boxed()
     }
 

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use wharf_kernel::capability::Authority;
 use wharf_kernel::envelope::{Blob, Content, Payload, Seconds};
 use wharf_kernel::launcher::{Launcher, PrepareError, Prepared};
-use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
+use wharf_kernel::persistence::{Change, Persistence, SetStateError, StateRoom, StoreError, Stored};
 use wharf_kernel::{Kernel, Limits, ModuleHandle, Parts, SendAs};
 use wharf_types::{Address, PackageId, ProcessId};
 
@@ -49,7 +49,7 @@ impl Persistence for Nothing {
     fn get_state(&self, _: ProcessId) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
         Box::pin(async { Ok(None) })
     }
-    fn set_state(&self, _: ProcessId, _: Payload) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn set_state_within(&self, _: ProcessId, _: Payload, _: StateRoom) -> BoxFuture<'_, Result<(), SetStateError>> {
         Box::pin(async { Ok(()) })
     }
     fn clear_state(&self, _: ProcessId) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -13,7 +13,7 @@ use crate::grants::{Gift, NotGiven};
 use crate::kernel::Kernel;
 use crate::lifecycle::{InitializeError, NewProcess};
 use crate::limit_hits::Limit;
-use crate::persistence::StoreError;
+use crate::persistence::{SetStateError, StoreError};
 use crate::process::{Kept, Process};
 use crate::recorder;
 
@@ -79,7 +79,12 @@ impl Session {
             });
         }
         self.check_current("saving")?;
-        self.kernel.persistence().set_state(self.process.id().clone(), state).await
+        let room = self.limits().state_room();
+        let set = self.kernel.persistence().set_state_within(self.process.id().clone(), state, room).await;
+        if let Err(SetStateError::Full { limit, .. }) = &set {
+            self.process.hit(*limit);
+        }
+        set.map_err(StoreError::from)
     }
 
     /// Forgets the saved state.

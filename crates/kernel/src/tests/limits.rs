@@ -118,6 +118,39 @@ async fn state_bytes_max() {
 }
 
 #[tokio::test]
+async fn package_state_bytes_max() {
+    let world = World::with(for_pkg(Limits { package_state_bytes_max: 5, ..Limits::default() }));
+    let (a, b) = (world.public("a").await, world.public("b").await);
+    a.set_state(payload("123")).await.unwrap();
+    assert!(b.set_state(payload("456")).await.is_err());
+    b.set_state(payload("45")).await.unwrap();
+    assert_eq!(hits(&world, Limit::PackageStateBytes), 1);
+}
+
+#[tokio::test]
+async fn package_states_max() {
+    let world = World::with(for_pkg(Limits { package_states_max: 1, ..Limits::default() }));
+    let (a, b) = (world.public("a").await, world.public("b").await);
+    a.set_state(payload("1")).await.unwrap();
+    assert!(b.set_state(payload("2")).await.is_err());
+    a.clear_state().await.unwrap();
+    b.set_state(payload("2")).await.unwrap();
+    assert_eq!(hits(&world, Limit::PackageStates), 1);
+}
+
+#[tokio::test]
+async fn on_exit_requests_max() {
+    let world = World::with(for_pkg(Limits { on_exit_requests_max: 1, ..Limits::default() }));
+    let a = world.public("a").await;
+    let last = |n| OnExit::Requests(vec![(address("a"), wharf_types::Request::default(), None); n]);
+    a.set_on_exit(last(1)).await.unwrap();
+    assert!(a.set_on_exit(last(2)).await.is_err());
+    world.puppet("b");
+    assert!(world.create("b", Access::Public, last(2)).await.is_err());
+    assert_eq!(hits(&world, Limit::OnExitRequests), 2);
+}
+
+#[tokio::test]
 async fn package_processes_max() {
     let world = World::with(for_pkg(Limits { package_processes_max: 2, ..Limits::default() }));
     let (_a, _b) = (world.public("a").await, world.public("b").await);

@@ -11,7 +11,7 @@ use wharf_types::{Address, Failure};
 use super::support::*;
 use crate::envelope::{Blob, Content, Envelope, Kind, MessageId, ReplyPath, Rsvp, Seconds};
 use crate::mailbox::Mailbox;
-use crate::module::{Access, Answer, Begins, Caller, Refusal, Replier, RuntimeModule};
+use crate::module::{Access, Answer, Caller, Refusal, Replier, RuntimeModule, Works};
 use crate::session::{OutgoingRequest, Session};
 use crate::{CallError, Limits, SendAs};
 
@@ -92,6 +92,42 @@ impl RuntimeModule for Probe {
     }
 }
 
+/// The same, handled in the runner; what waits at the gate `long` is not brief.
+struct InRunner(Probe);
+
+impl RuntimeModule for InRunner {
+    type Request = Order;
+    type Response = Result<String, String>;
+    const NAME: &'static str = Probe::NAME;
+    const ACCESS: Access = Probe::ACCESS;
+    const WORKS: Works = Works::InRunner;
+
+    async fn handle(&self, caller: Caller, order: Order, blob: Option<Blob>) -> Answer<Self::Response> {
+        self.0.handle(caller, order, blob).await
+    }
+
+    fn is_brief(&self, order: &Order, _: Option<&Blob>) -> bool {
+        *order != gate("long")
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Option<Self::Response> {
+        self.0.refuse(refusal)
+    }
+}
+
+/// Worlds with the probe in them, one for each way of working.
+fn both_ways() -> [(World, Seen); 2] {
+    [Works::InTasks, Works::InRunner].map(|works| {
+        let world = World::new();
+        let (module, seen) = probe();
+        match works {
+            Works::InTasks => world.kernel.start_module(module),
+            Works::InRunner => world.kernel.start_module(InRunner(module)),
+        };
+        (world, seen)
+    })
+}
+
 fn order(order: &Order) -> OutgoingRequest {
     ask(&serde_json::to_string(order).unwrap(), 60)
 }
@@ -133,20 +169,26 @@ async fn a_module_answers_with_blob_and_metadata() {
 
 #[tokio::test]
 async fn one_callers_requests_are_served_in_order_and_those_of_others_beside_them() {
-    let world = World::new();
-    let (module, mut seen) = probe();
-    world.kernel.start_module(module);
-    let (mut a, mut b) = (world.public("a").await, world.public("b").await);
-    give(&mut a, gate("a")).await;
-    give(&mut a, echo("after")).await;
-    assert_eq!(seen.next().await.1, gate("a"));
-    give(&mut b, echo("other")).await;
-    assert_eq!(answered(&mut b).await, Ok("other".to_owned()));
-    assert_eq!(seen.next().await.0, address("b"));
-    assert!(seen.begun.try_recv().is_err());
-    seen.open("a");
-    assert_eq!(answered(&mut a).await, Ok("a".to_owned()));
-    assert_eq!(answered(&mut a).await, Ok("after".to_owned()));
+    for (world, mut seen) in both_ways() {
+        let (mut a, mut b) = (world.public("a").await, world.public("b").await);
+        for name in ["short", "long"] {
+            give(&mut a, gate(name)).await;
+            give(&mut a, echo("after")).await;
+            assert_eq!(seen.next().await.1, gate(name));
+            give(&mut b, echo("other")).await;
+            assert_eq!(answered(&mut b).await, Ok("other".to_owned()));
+            assert_eq!(seen.next().await.0, address("b"));
+            assert!(seen.begun.try_recv().is_err());
+            seen.open(name);
+            assert_eq!(answered(&mut a).await, Ok(name.to_owned()));
+            assert_eq!(answered(&mut a).await, Ok("after".to_owned()));
+            assert_eq!(seen.next().await.1, echo("after"));
+            // Nothing of an earlier request is left in the way.
+            give(&mut a, echo("again")).await;
+            assert_eq!(answered(&mut a).await, Ok("again".to_owned()));
+            assert_eq!(seen.next().await.1, echo("again"));
+        }
+    }
 }
 
 /// Answers in the runner, and counts.
@@ -157,7 +199,7 @@ impl RuntimeModule for Quick {
     type Response = ();
     const NAME: &'static str = "quick";
     const ACCESS: Access = Access::Public;
-    const BEGINS: Begins = Begins::InRunner;
+    const WORKS: Works = Works::InRunner;
 
     async fn handle(&self, _: Caller, _: String, _: Option<Blob>) -> Answer<()> {
         self.0.fetch_add(1, Ordering::Relaxed);
@@ -190,13 +232,13 @@ async fn a_module_with_much_to_do_lets_others_have_their_turn() {
 
 #[tokio::test]
 async fn a_panic_in_a_module_costs_the_one_request() {
-    let world = World::new();
-    world.kernel.start_module(probe().0);
-    let mut a = world.public("a").await;
-    give(&mut a, Order::Panic).await;
-    give(&mut a, echo("next")).await;
-    assert_eq!(answered(&mut a).await, Err(Refusal::Internal.to_string()));
-    assert_eq!(answered(&mut a).await, Ok("next".to_owned()));
+    for (world, _seen) in both_ways() {
+        let mut a = world.public("a").await;
+        give(&mut a, Order::Panic).await;
+        give(&mut a, echo("next")).await;
+        assert_eq!(answered(&mut a).await, Err(Refusal::Internal.to_string()));
+        assert_eq!(answered(&mut a).await, Ok("next".to_owned()));
+    }
 }
 
 /// Such a panic ended the task outside of what is caught, and the caller was never served again.
@@ -338,11 +380,10 @@ async fn a_module_asks_in_its_own_authority_or_the_owners() {
 
 #[tokio::test]
 async fn shutting_down_ends_handlers_that_never_do() {
-    let world = World::new();
-    let (module, mut seen) = probe();
-    world.kernel.start_module(module);
-    let mut a = world.public("a").await;
-    give(&mut a, Order::Never).await;
-    seen.next().await;
-    world.kernel.shut_down().await;
+    for (world, mut seen) in both_ways() {
+        let mut a = world.public("a").await;
+        give(&mut a, Order::Never).await;
+        seen.next().await;
+        world.kernel.shut_down().await;
+    }
 }

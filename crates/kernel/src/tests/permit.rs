@@ -47,6 +47,30 @@ fn initialize(name: &str, handle: &str) -> Value {
 }
 
 #[tokio::test]
+async fn what_others_say_and_leave_is_theirs_to_see() {
+    let (world, mut plain) = plain().await;
+    for name in ["fails", "fails:other:pub"] {
+        world.script(name, |_| async { crate::launcher::Exit::Trapped(wharf_types::kernel::Crash::new("a secret")) });
+        let leaves = wharf_types::Request { body: b"another".to_vec(), ..Default::default() };
+        world.create(name, Access::Public, OnExit::Requests(vec![(address("mate"), leaves, None)])).await.unwrap();
+    }
+    let map = command(&mut plain, json!({"Debug": "ProcessMap"}), None).await;
+    let leaves = |name: &str| map["Debug"]["ProcessMap"][name]["on_exit"]["Requests"].as_array().unwrap().len();
+    assert_eq!((leaves("fails:pkg:pub"), leaves("fails:other:pub")), (1, 0));
+    for name in ["fails", "fails:other:pub"] {
+        world.kernel.run(&id(name));
+        world.kernel.removed(&id(name)).await;
+    }
+    let ended = command(&mut plain, json!("Ended"), None).await;
+    let words = |name: &str| {
+        let ended = ended["Ended"].as_array().unwrap().iter().find(|ended| ended["id"] == id(name).to_string());
+        ended.unwrap()["last"]["exit"]["Trapped"]["message"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(words("fails"), "a secret");
+    assert_eq!(words("fails:other:pub"), "only its own package is told why");
+}
+
+#[tokio::test]
 async fn s3_messaging_the_kernel_is_not_root() {
     let (world, mut plain) = plain().await;
     let root = Capability::new(world.kernel.address().clone(), "{\"root\":true}");

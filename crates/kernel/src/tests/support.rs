@@ -16,10 +16,12 @@ use crate::envelope::{Blob, Content, Envelope, FailedRequest, Payload, Seconds, 
 use crate::launcher::{ComponentHash, ComponentSource, Exit, Launcher, PrepareError, Prepared};
 use crate::lifecycle::{InitializeError, NewProcess};
 use crate::module::{Access, Answer, Caller, Refusal, RuntimeModule};
-use crate::persistence::{Change, Persistence, StoreError, Stored, StoredCapability, StoredProcess};
+use crate::persistence::{
+    Change, Persistence, SetStateError, StateRoom, StoreError, Stored, StoredCapability, StoredProcess,
+};
 use crate::session::{AwaitError, Incoming, OutgoingRequest, OutgoingResponse, Session};
 use crate::sync::Mutex;
-use crate::{Book, Kernel, Limits, ModuleHandle, Parts};
+use crate::{Book, Kernel, Limit, Limits, ModuleHandle, Parts};
 
 type Script = Arc<dyn Fn(Session) -> BoxFuture<'static, Exit> + Send + Sync>;
 
@@ -166,10 +168,25 @@ impl Persistence for Memory {
         async move { Ok(self.tables.lock().unwrap().states.get(&process).cloned()) }.boxed()
     }
 
-    fn set_state(&self, process: ProcessId, state: Payload) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn set_state_within(
+        &self,
+        process: ProcessId,
+        state: Payload,
+        room: StateRoom,
+    ) -> BoxFuture<'_, Result<(), SetStateError>> {
         async move {
             self.check("saving state")?;
-            self.tables.lock().unwrap().states.insert(process, state.to_vec());
+            let states = &mut self.tables.lock().unwrap().states;
+            let others = states.iter().filter(|(id, _)| **id != process && id.is_in(&process.package_id()));
+            let (count, bytes) = others.fold((1, state.len()), |(n, sum), (_, bytes)| (n + 1, sum + bytes.len()));
+            let full = |limit, max| Err(SetStateError::Full { process: process.clone(), limit, max });
+            if count > room.states_max {
+                return full(Limit::PackageStates, room.states_max);
+            }
+            if bytes > room.bytes_max {
+                return full(Limit::PackageStateBytes, room.bytes_max);
+            }
+            states.insert(process, state.to_vec());
             Ok(())
         }
         .boxed()

@@ -105,13 +105,24 @@ pub(super) struct Pool {
     desk: Arc<Desk>,
     seats: Vec<Seat>,
     ended: Vec<Ended>,
+    /// Whose turn it is.
+    first: usize,
     next: u64,
     seats_max: usize,
 }
 
+/// What became of the turn of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// It waits, has ended, or had nothing to do.
+    IsOver,
+    /// It would go on at once.
+    WasInterrupted,
+}
+
 impl Pool {
     pub(super) fn new(plan: Plan, desk: Arc<Desk>, seats_max: usize) -> Self {
-        Self { plan, desk, seats: Vec::new(), ended: Vec::new(), next: 0, seats_max: seats_max.max(1) }
+        Self { plan, desk, seats: Vec::new(), ended: Vec::new(), first: 0, next: 0, seats_max: seats_max.max(1) }
     }
 
     /// Whether there is something to end in time: a request that is worked on, or more instances than the one that stays.
@@ -119,24 +130,17 @@ impl Pool {
         self.seats.len() > 1 || self.seats.iter().any(|seat| matches!(seat.doing, Doing::Handling { .. }))
     }
 
-    /// Lets every instance that has something to do run until it waits, or for a tick.
+    /// Lets every instance that has something to do run until it waits. One that computes for a whole tick ends the turn of
+    /// all: together they have the thread no longer than one process has it. The next turn begins behind it.
     pub(super) fn run(&mut self, cx: &mut Context<'_>) -> Ran {
         self.desk.enter(cx.waker());
-        let mut at = 0;
-        while let Some(seat) = self.seats.get_mut(at) {
-            if seat.mark.marked.swap(false, Ordering::SeqCst) {
-                let polled = Pin::new(&mut seat.life).poll(&mut Context::from_waker(&seat.waker));
-                if let Poll::Ready(exit) = polled {
-                    let seat = self.seats.swap_remove(at);
-                    let job = match seat.doing {
-                        Doing::Handling { job, .. } => Some(job),
-                        Doing::Nothing { .. } => None,
-                    };
-                    self.ended.push(Ended { job, exit });
-                    continue;
-                }
+        for _ in 0..self.seats.len() {
+            if self.first >= self.seats.len() {
+                self.first = 0;
             }
-            at += 1;
+            if self.run_first() == Turn::WasInterrupted {
+                break;
+            }
         }
         self.desk.leave();
         if self.seats.iter().any(|seat| seat.mark.marked.load(Ordering::SeqCst)) {
@@ -144,6 +148,27 @@ impl Pool {
             return Ran::GaveWay;
         }
         Ran::Out
+    }
+
+    /// Lets the instance run whose turn it is, and goes on to the next.
+    fn run_first(&mut self) -> Turn {
+        let at = self.first;
+        let Some(seat) = self.seats.get_mut(at) else { return Turn::IsOver };
+        self.first += 1;
+        if !seat.mark.marked.swap(false, Ordering::SeqCst) {
+            return Turn::IsOver;
+        }
+        if let Poll::Ready(exit) = Pin::new(&mut seat.life).poll(&mut Context::from_waker(&seat.waker)) {
+            let seat = self.seats.swap_remove(at);
+            self.first = at;
+            let job = match seat.doing {
+                Doing::Handling { job, .. } => Some(job),
+                Doing::Nothing { .. } => None,
+            };
+            self.ended.push(Ended { job, exit });
+            return Turn::IsOver;
+        }
+        if seat.mark.marked.load(Ordering::SeqCst) { Turn::WasInterrupted } else { Turn::IsOver }
     }
 
     /// An instance that has ended.

@@ -10,7 +10,7 @@ use wharf_types::vfs::FileType;
 
 use super::local::LocalStorage;
 use super::memory::MemoryStorage;
-use super::{Ability, Access, Content, Create, OpenHow, Storage, StoredFile, SyncScope, Usage};
+use super::{Access, Content, Create, OpenHow, Storage, StoredFile, SyncScope, Usage};
 use crate::path::Segment;
 
 const MAKE: OpenHow = OpenHow { create: Create::IfMissing, ..OpenHow::READ_WRITE };
@@ -134,11 +134,9 @@ fn reading_and_writing(storage: &dyn Storage) {
     let metadata = storage.metadata(&way("a")).unwrap();
     assert_eq!((metadata.kind, metadata.len), (FileType::File, 7));
     assert!(metadata.modified > SystemTime::UNIX_EPOCH);
-    if storage.abilities().times == Ability::Yes {
-        let then = SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 500);
-        file.set_times(None, Some(then)).unwrap();
-        assert_eq!(storage.metadata(&way("a")).unwrap().modified, then);
-    }
+    let then = SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 500);
+    file.set_times(None, Some(then)).unwrap();
+    assert_eq!(storage.metadata(&way("a")).unwrap().modified, then);
 }
 
 fn access(storage: &dyn Storage) {
@@ -202,9 +200,6 @@ fn removing(storage: &dyn Storage) {
 }
 
 fn renaming(storage: &dyn Storage) {
-    if storage.abilities().rename == Ability::No {
-        return;
-    }
     write(storage, "a", b"a");
     write(storage, "b", b"b");
     for folder in ["d", "d/e", "full", "full/x", "empty"] {
@@ -229,9 +224,6 @@ fn renaming(storage: &dyn Storage) {
 }
 
 fn staging(storage: &dyn Storage) {
-    if storage.abilities().atomic_replace == Ability::No {
-        return;
-    }
     storage.create_dir(&way("d")).unwrap();
     let mut staged = storage.stage().unwrap();
     staged.write_all(b"new").unwrap();

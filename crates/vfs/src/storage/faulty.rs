@@ -8,9 +8,7 @@ use std::time::SystemTime;
 
 use rustix::io::Errno;
 
-use super::{
-    Abilities, Content, Create, Detached, Entry, Metadata, OpenHow, StagedFile, Storage, StoredFile, SyncScope, Usage,
-};
+use super::{Content, Create, Detached, Entry, Metadata, OpenHow, StagedFile, Storage, StoredFile, SyncScope, Usage};
 use crate::path::Segment;
 
 /// What follows the call that fails.
@@ -70,10 +68,6 @@ pub(crate) struct FaultyStorage {
 }
 
 impl Storage for FaultyStorage {
-    fn abilities(&self) -> Abilities {
-        self.inner.abilities()
-    }
-
     fn open(&self, way: &[Segment], how: OpenHow) -> io::Result<Box<dyn StoredFile>> {
         if how.create != Create::Never || how.content == Content::Truncate {
             self.plan.call()?;

@@ -9,9 +9,7 @@ use std::time::SystemTime;
 use rustix::fs::{Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::{
-    Abilities, Ability, Detached, Entry, Metadata, OpenHow, StagedFile, Storage, StoredFile, SyncScope, Usage,
-};
+use super::{Detached, Entry, Metadata, OpenHow, StagedFile, Storage, StoredFile, SyncScope, Usage};
 use crate::beneath::{Folder, metadata_of};
 use crate::path::Segment;
 use crate::staging::{Staged, Staging};
@@ -41,16 +39,6 @@ impl LocalStorage {
 }
 
 impl Storage for LocalStorage {
-    fn abilities(&self) -> Abilities {
-        Abilities {
-            random_writes: Ability::Yes,
-            rename: Ability::Yes,
-            atomic_replace: Ability::Yes,
-            durable_sync: Ability::Yes,
-            times: Ability::Yes,
-        }
-    }
-
     fn open(&self, way: &[Segment], how: OpenHow) -> io::Result<Box<dyn StoredFile>> {
         Ok(Box::new(LocalFile(self.root.file(way, how)?)))
     }

@@ -29,31 +29,6 @@ use wharf_types::vfs::FileType;
 
 use crate::path::Segment;
 
-/// What a provider can do beyond whole files and folders, which all can. What one cannot do fails with
-/// [`io::ErrorKind::Unsupported`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Abilities {
-    /// [`StoredFile::write_at`] and [`StoredFile::set_len`] anywhere in a file.
-    pub random_writes: Ability,
-    /// [`Storage::rename`] of files and folders, in one step.
-    pub rename: Ability,
-    /// [`Storage::stage`]: a whole file appears, or replaces another, in one step.
-    pub atomic_replace: Ability,
-    /// What was synced survives a loss of power.
-    pub durable_sync: Ability,
-    /// [`StoredFile::set_times`].
-    pub times: Ability,
-}
-
-/// Whether a provider can do something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ability {
-    /// It can.
-    Yes,
-    /// It cannot.
-    No,
-}
-
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -164,11 +139,9 @@ pub struct Usage {
 /// Errors are those of the operating system for the same call on a local disk, so that guests see the same text
 /// wherever a file is: `ENOENT`, `EEXIST`, `ENOTDIR`, `EISDIR`, `ENOTEMPTY`, `EINVAL` (a folder moved into itself),
 /// `ELOOP` (a symbolic link, anywhere on the way), `ENOSPC`, `EFBIG`. A name that is not text has no path, and is neither
-/// listed nor found.
+/// listed nor found. What a provider cannot do at all, such as writing in the middle of a file or setting times, fails with
+/// [`io::ErrorKind::Unsupported`] and changes nothing.
 pub trait Storage: Debug + Send + Sync {
-    /// What it can do.
-    fn abilities(&self) -> Abilities;
-
     /// Opens a regular file.
     fn open(&self, way: &[Segment], how: OpenHow) -> io::Result<Box<dyn StoredFile>>;
 

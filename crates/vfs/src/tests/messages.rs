@@ -10,7 +10,7 @@ use wharf_kernel::capability::Authority;
 use wharf_kernel::envelope::{Blob, Content, Envelope, Payload, Seconds};
 use wharf_kernel::launcher::{ComponentSource, Launcher, PrepareError, Prepared};
 use wharf_kernel::module::{Access, Answer, Caller, Refusal, RuntimeModule};
-use wharf_kernel::persistence::{Change, Persistence, StoreError, Stored};
+use wharf_kernel::persistence::{Change, Persistence, SetStateError, StateRoom, StoreError, Stored};
 use wharf_kernel::{Kernel, Limits, ModuleHandle, Parts, SendAs};
 use wharf_types::{Address, Capability, PackageId, ProcessId};
 
@@ -34,7 +34,7 @@ impl Persistence for Nothing {
     fn get_state(&self, _: ProcessId) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
         Box::pin(async { Ok(None) })
     }
-    fn set_state(&self, _: ProcessId, _: Payload) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn set_state_within(&self, _: ProcessId, _: Payload, _: StateRoom) -> BoxFuture<'_, Result<(), SetStateError>> {
         Box::pin(async { Ok(()) })
     }
     fn clear_state(&self, _: ProcessId) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -12,10 +12,7 @@ use rustix::io::Errno;
 use wharf_types::vfs::FileType;
 
 use self::file::{MemoryFile, Opened};
-use super::{
-    Abilities, Ability, Content, Create, Detached, Entry, Identity, Metadata, OpenHow, StagedFile, Storage, StoredFile,
-    Usage,
-};
+use super::{Content, Create, Detached, Entry, Identity, Metadata, OpenHow, StagedFile, Storage, StoredFile, Usage};
 use crate::path::Segment;
 
 /// Files in memory. All files together have at most as many bytes as it was made for; folders and names count
@@ -152,16 +149,6 @@ impl MemoryStorage {
 }
 
 impl Storage for MemoryStorage {
-    fn abilities(&self) -> Abilities {
-        Abilities {
-            random_writes: Ability::Yes,
-            rename: Ability::Yes,
-            atomic_replace: Ability::Yes,
-            durable_sync: Ability::No,
-            times: Ability::Yes,
-        }
-    }
-
     fn open(&self, way: &[Segment], how: OpenHow) -> io::Result<Box<dyn StoredFile>> {
         if how.content == Content::Truncate && !how.access.writes() {
             return Err(Errno::INVAL.into());
