@@ -25,7 +25,7 @@ pub(crate) struct Owner {
 pub(crate) enum When {
     /// Again and again, for the first time at `next_unix_ms`.
     Every {
-        cron: Cron,
+        cron: Box<Cron>,
         next_unix_ms: u64,
     },
     At(u64),
@@ -41,7 +41,7 @@ impl When {
         };
         let cron = Cron::parse(text).map_err(bad)?;
         let next_unix_ms = cron.after(now_ms).ok_or_else(|| bad("there is no such time".to_owned()))?;
-        Ok(Self::Every { cron, next_unix_ms })
+        Ok(Self::Every { cron: Box::new(cron), next_unix_ms })
     }
 }
 
@@ -144,7 +144,7 @@ impl Schedule {
         }
         let (cron, next_unix_ms) = match when {
             When::At(unix_ms) => (None, unix_ms),
-            When::Every { cron, next_unix_ms } => (Some(cron), next_unix_ms),
+            When::Every { cron, next_unix_ms } => (Some(*cron), next_unix_ms),
         };
         let key = (owner.process.clone(), id);
         if !self.timers.contains_key(&key) {
