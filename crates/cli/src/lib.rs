@@ -31,6 +31,7 @@ mod prompt;
 mod publisher_keys;
 mod reference;
 mod registries;
+mod replace;
 mod scenario;
 mod shell;
 mod signature;
