@@ -157,7 +157,7 @@ where
     }
     let begun = Instant::now();
     // Room is made as bytes come: an announcement alone costs no memory.
-    let mut bytes = Vec::with_capacity(announced.min(64 << 10));
+    let mut bytes = Vec::new();
     while let Some(frame) = next_frame(&mut body, pause_max.min(left(begun, pause_max, bytes.len()))).await? {
         let Ok(data) = frame.into_data() else { continue };
         let len = bytes.len() + data.len();
