@@ -347,7 +347,8 @@ fn people_use_it_from_the_command_line() {
     assert_eq!(kv(&["get", "prober:test.os", "db", "a"]).ok(), "1");
     kv(&["set", "prober:test.os", "db", "b", "-2"]).ok();
     assert_eq!(db.get("b").as_deref(), Some("-2"));
-    kv(&["set", "prober:test.os", "db", "00ff", "bytes", "--hex"]).ok();
+    let set = kv(&["set", "prober:test.os", "db", "00ff", "bytes", "--hex", "--json"]).ok();
+    assert_eq!(set, "{\"bytes\":5,\"key\":{\"hex\":\"00ff\"}}\n");
     let listed = kv(&["scan", "prober:test.os", "db"]).ok();
     assert_eq!(listed, "KEY     BYTES  VALUE\n0x00ff      5  bytes\na           1  1\nb           2  -2\n");
     let listed = kv(&["scan", "prober:test.os", "db", "--reverse", "--limit", "1", "--json"]).ok();

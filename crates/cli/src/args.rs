@@ -36,6 +36,7 @@ use self::shell::SHELL_EXAMPLES;
 pub(crate) use self::shell::Shell;
 use self::trust::{KEY_EXAMPLES, ROLLBACK_EXAMPLES, SIGN_EXAMPLES, TRUST_EXAMPLES};
 pub(crate) use self::trust::{Key, KeyCommand, KeysArgs, Rollback, Sign, Trust, TrustCommand};
+use crate::client::WAIT_S_MAX;
 use crate::commands::fs::{self, Fs};
 use crate::names::{ProcessName, Target};
 use crate::output::Format;
@@ -324,8 +325,8 @@ pub(crate) struct Send {
     #[arg(long, value_name = "TYPE", requires = "blob")]
     pub(crate) mime: Option<String>,
 
-    /// Wait this long for the response
-    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Wait this long for the response, at most 900
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=WAIT_S_MAX))]
     pub(crate) timeout: u64,
 
     /// Do not wait for a response
@@ -459,5 +460,12 @@ mod tests {
     #[test]
     fn the_grammar_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_the_node_lets_them() {
+        let waits = |s: &str| Args::try_parse_from(["wharf", "send", "a", "1", "--timeout", s]).is_ok();
+        assert!(waits("1") && waits("900"));
+        assert!(!waits("0") && !waits("901") && !waits("9999999999999999999"));
     }
 }

@@ -24,6 +24,9 @@ use crate::names::{self, ProcessName};
 /// How long the node itself may take to answer about itself.
 pub(crate) const QUICK_S: u64 = 15;
 
+/// Longest that the node lets a caller wait.
+pub(crate) const WAIT_S_MAX: u64 = 900;
+
 /// The daemon ends a request at the time it was given; this is for the way there and back.
 const SLACK_S: u64 = 10;
 

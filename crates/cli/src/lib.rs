@@ -32,6 +32,7 @@ mod prompt;
 mod publisher_keys;
 mod reference;
 mod registries;
+mod replace;
 mod scenario;
 mod shell;
 mod signature;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::errors::{CliError, CliResult};
 use crate::table::Table;
+use crate::text;
 
 /// What the user wants to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,13 +115,13 @@ impl Output {
         self.raw(b"\n")
     }
 
-    /// Writes a value as JSON: indented for a person, on one line for a program.
+    /// Writes a value as JSON: for a person indented and such that it cannot steer the terminal, for a program on one line.
     pub(crate) fn json<T: Serialize>(&mut self, value: &T) -> CliResult<()> {
-        let text = match self.reader {
-            Reader::Terminal => serde_json::to_string_pretty(value),
+        let json = match self.reader {
+            Reader::Terminal => serde_json::to_string_pretty(value).map(|json| text::clean_json(&json)),
             Reader::Program => serde_json::to_string(value),
         };
-        self.line(&text.map_err(|error| CliError::bad_input(format_args!("cannot write the result as JSON: {error}")))?)
+        self.line(&json.map_err(|error| CliError::bad_input(format_args!("cannot write the result as JSON: {error}")))?)
     }
 
     /// Writes a table.

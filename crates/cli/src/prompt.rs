@@ -2,9 +2,10 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
 use crate::errors::{CliError, CliResult};
+use crate::output::note;
 
 /// Whether the user agreed beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,11 @@ pub(crate) fn confirm(question: &str, consent: Consent, otherwise: &str) -> CliR
     }
 }
 
-/// The terminal without echo, until this is dropped.
+/// Ctrl-C, where the terminal does not make a signal of it.
+const CTRL_C: u8 = 3;
+
+/// The terminal without echo, until this is dropped. Ctrl-C ends the line that is typed, and nothing else: a signal would
+/// end this program, and leave the terminal as it is.
 struct NoEcho {
     before: Termios,
 }
@@ -48,7 +53,8 @@ impl NoEcho {
     fn new() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ECHO);
+        quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+        quiet.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
         // The end of the line is shown, so that one sees that it was taken.
         quiet.local_modes.insert(LocalModes::ECHONL);
         tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
@@ -79,5 +85,32 @@ pub(crate) fn password(question: &str) -> CliResult<String> {
     let _quiet =
         NoEcho::new().map_err(|error| CliError::bad_input(format_args!("cannot hide the password: {error}")))?;
     let _ = write!(io::stderr(), "{question}: ");
-    line()
+    typed(io::stdin().lock()).inspect_err(|_| note(""))
+}
+
+/// The first line of the terminal, without its end.
+fn typed(terminal: impl BufRead) -> CliResult<String> {
+    let mut line = Vec::new();
+    for byte in terminal.bytes() {
+        match byte.map_err(|error| CliError::bad_input(format_args!("cannot read what you type: {error}")))? {
+            CTRL_C => return Err(CliError::declined("interrupted")),
+            b'\n' => break,
+            byte => line.push(byte),
+        }
+    }
+    String::from_utf8(line).map_err(|_| CliError::bad_input("what you typed is not text"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ctrl_c_ends_what_is_typed() {
+        assert_eq!(typed(&b"pass word\nrest"[..]).unwrap(), "pass word");
+        assert_eq!(typed(&b"to the end"[..]).unwrap(), "to the end");
+        assert!(typed(&b"pass\x03word\n"[..]).is_err());
+        assert!(typed(&b"\xff\n"[..]).is_err());
+    }
 }

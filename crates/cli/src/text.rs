@@ -32,6 +32,49 @@ pub(crate) fn clean_block(text: &str, indent: &str) -> String {
     lines.join(&format!("\n{indent}"))
 }
 
+/// JSON in which everything that could steer a terminal is escaped. It stays the same JSON: such characters stand in its
+/// strings only.
+pub(crate) fn clean_json(json: &str) -> String {
+    let mut clean = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && (c.is_control() || reorders(c)) {
+            // None of them is beyond four digits, and writing to a string cannot fail.
+            let _ = write!(clean, "\\u{:04x}", u32::from(c));
+        } else {
+            clean.push(c);
+        }
+    }
+    clean
+}
+
+/// Text that comes in pieces, which may begin and end within a character.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    begun: Vec<u8>,
+}
+
+impl Pieces {
+    /// The next piece, made safe, with its line breaks. `None`: it is not text.
+    pub(crate) fn clean(&mut self, piece: &[u8]) -> Option<String> {
+        let mut bytes = std::mem::take(&mut self.begun);
+        bytes.extend_from_slice(piece);
+        let whole = match std::str::from_utf8(&bytes) {
+            Ok(text) => text.len(),
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => return None,
+        };
+        self.begun = bytes.split_off(whole);
+        let text = String::from_utf8(bytes).ok()?;
+        let lines: Vec<String> = text.split('\n').map(|line| clean_line(line.trim_end_matches('\r'))).collect();
+        Some(lines.join("\n"))
+    }
+
+    /// Whether nothing is missing at the end.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.begun.is_empty()
+    }
+}
+
 /// A number of bytes for people.
 pub(crate) fn bytes(count: usize) -> String {
     const KIB: usize = 1024;
@@ -73,6 +116,30 @@ mod tests {
     #[test]
     fn further_lines_of_a_block_are_indented() {
         assert_eq!(clean_block("panic\r\n  at a.rs\n", "    "), "panic\n      at a.rs");
+    }
+
+    #[test]
+    fn json_cannot_steer_the_terminal_and_stays_what_it_is() {
+        let value = serde_json::json!({ "a": "\u{7f}\u{9b}31m\u{202e}größe\u{1b}\n" });
+        let clean = clean_json(&format!("{value:#}"));
+        assert_eq!(clean, "{\n  \"a\": \"\\u007f\\u009b31m\\u202egröße\\u001b\\n\"\n}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&clean).ok(), Some(value));
+    }
+
+    #[test]
+    fn text_in_pieces_is_made_safe_and_bytes_are_not_text() {
+        let text = "größe\u{1b}[2J\r\n漢字\n".as_bytes();
+        for at in 0..=text.len() {
+            let (mut pieces, (first, rest)) = (Pieces::default(), text.split_at(at));
+            let shown = pieces.clean(first).zip(pieces.clean(rest)).map(|(first, rest)| first + &rest);
+            // A line break that is cut shows nothing of itself.
+            assert_eq!(shown.as_deref(), Some("größe\\u{1b}[2J\n漢字\n"), "{at}");
+            assert!(pieces.is_whole());
+        }
+        assert_eq!(Pieces::default().clean(b"a\xffb"), None);
+        let mut cut = Pieces::default();
+        assert_eq!(cut.clean("a\u{e9}".as_bytes().split_last().map_or(b"", |(_, first)| first)).as_deref(), Some("a"));
+        assert!(!cut.is_whole());
     }
 
     #[test]

@@ -7,11 +7,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 use wharf_kernel::budget::{Budget, Taken};
 use wharf_kernel::envelope::Payload;
 
 use crate::stream::{BrokenOff, Pieces};
+
+/// Bytes of a body for which it gets a millisecond more, in all about 8 KiB for each second: whoever sends a little now and
+/// then, so as not to pause for too long, does not keep what was read in memory for ever.
+const BYTES_PER_MS_MIN: u64 = 8;
 
 /// The body of an answer.
 #[derive(Debug, Default)]
@@ -110,7 +115,7 @@ pub(crate) enum BodyError {
     /// Over the limit for all bodies.
     #[error("the node is busy with other requests, try again")]
     Busy,
-    /// The client paused for too long.
+    /// The client paused for too long, or is too slow.
     #[error("the body did not arrive in time")]
     Slow,
     /// The client broke off.
@@ -130,13 +135,18 @@ impl BodyError {
     }
 }
 
-/// Reads a body to its end. What is held counts against the budget until it is dropped.
-pub(crate) async fn read(
-    mut body: Incoming,
+/// Reads a body to its end. What is held counts against the budget until it is dropped; what is announced does not count, so
+/// that nobody is locked out by bytes that never come. In all it may take `pause_max`, and besides as long as what came
+/// takes at [`BYTES_PER_MS_MIN`].
+pub(crate) async fn read<B>(
+    mut body: B,
     max: usize,
     pause_max: Duration,
     budget: &Budget,
-) -> Result<(Vec<u8>, Taken), BodyError> {
+) -> Result<(Vec<u8>, Taken), BodyError>
+where
+    B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
+{
     let mut held = budget.begin();
     if body.is_end_stream() {
         return Ok((Vec::new(), held));
@@ -145,28 +155,116 @@ pub(crate) async fn read(
     if announced > max {
         return Err(BodyError::TooLarge { max });
     }
-    take(&mut held, announced)?;
+    let begun = Instant::now();
     // Room is made as bytes come: an announcement alone costs no memory.
-    let mut bytes = Vec::with_capacity(announced.min(64 << 10));
-    while let Some(frame) = next_frame(&mut body, pause_max).await? {
+    let mut bytes = Vec::new();
+    while let Some(frame) = next_frame(&mut body, pause_max.min(left(begun, pause_max, bytes.len()))).await? {
         let Ok(data) = frame.into_data() else { continue };
         let len = bytes.len() + data.len();
         if len > max {
             return Err(BodyError::TooLarge { max });
         }
-        let more = len.saturating_sub(held.bytes());
-        take(&mut held, more)?;
+        if !held.grow(data.len()) {
+            return Err(BodyError::Busy);
+        }
         bytes.extend_from_slice(&data);
     }
     Ok((bytes, held))
 }
 
-fn take(held: &mut Taken, bytes: usize) -> Result<(), BodyError> {
-    if held.grow(bytes) { Ok(()) } else { Err(BodyError::Busy) }
+/// How long the rest of a body may take, of which so many bytes are there.
+fn left(begun: Instant, pause_max: Duration, received: usize) -> Duration {
+    let earned = Duration::from_millis(u64::try_from(received).unwrap_or(u64::MAX) / BYTES_PER_MS_MIN);
+    pause_max.saturating_add(earned).saturating_sub(begun.elapsed())
 }
 
-pub(crate) async fn next_frame(body: &mut Incoming, pause_max: Duration) -> Result<Option<Frame<Bytes>>, BodyError> {
+/// The next piece of a body. Waits for it at most `pause_max`.
+pub(crate) async fn next_frame<B>(body: &mut B, pause_max: Duration) -> Result<Option<Frame<Bytes>>, BodyError>
+where
+    B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
+{
     let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
     let frame = tokio::time::timeout(pause_max, frame).await.map_err(|_| BodyError::Slow)?;
     Ok(frame.transpose()?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests {
+    use tokio::time::{Interval, interval};
+
+    use super::*;
+
+    const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+    /// A body that comes in pieces, at equal times.
+    struct Trickle {
+        every: Interval,
+        piece: Bytes,
+        pieces: usize,
+    }
+
+    impl Trickle {
+        fn new(every: Duration, len: usize, pieces: usize) -> Self {
+            Self { every: interval(every), piece: vec![7; len].into(), pieces }
+        }
+    }
+
+    impl Body for Trickle {
+        type Data = Bytes;
+        type Error = hyper::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+            if self.pieces == 0 {
+                return Poll::Ready(None);
+            }
+            self.every.poll_tick(cx).map(|_| {
+                self.pieces -= 1;
+                Some(Ok(Frame::data(self.piece.clone())))
+            })
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact((self.piece.len() * self.pieces) as u64)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_given_up() {
+        let budget = Budget::new(1 << 20);
+        let begun = Instant::now();
+        let trickle = Trickle::new(Duration::from_secs(29), 1, 1_000_000);
+        let error = read(trickle, 1 << 20, PAUSE_MAX, &budget).await.unwrap_err();
+        assert!(matches!(error, BodyError::Slow), "{error:?}");
+        assert!(begun.elapsed() < PAUSE_MAX * 2);
+        assert!(budget.begin().grow(1 << 20), "what came is given back");
+    }
+
+    /// A slow line is no attack: what takes long, and comes, is read.
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_line_is_waited_for() {
+        let slow = Trickle::new(Duration::from_secs(1), 9_000, 600);
+        let (bytes, held) = read(slow, 16 << 20, PAUSE_MAX, &Budget::new(16 << 20)).await.unwrap();
+        assert_eq!((bytes.len(), held.bytes()), (5_400_000, 5_400_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_pauses_is_given_up() {
+        let pausing = Trickle::new(PAUSE_MAX * 2, 1 << 20, 2);
+        let error = read(pausing, 16 << 20, PAUSE_MAX, &Budget::new(16 << 20)).await.unwrap_err();
+        assert!(matches!(error, BodyError::Slow), "{error:?}");
+    }
+
+    /// Only what came counts: an announcement takes nothing from others.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_announced_does_not_count() {
+        let budget = Budget::new(1 << 20);
+        let announcing = Trickle::new(Duration::from_secs(10), 1 << 10, 1 << 10);
+        let mut reading = Box::pin(read(announcing, 1 << 20, PAUSE_MAX, &budget));
+        assert!(tokio::time::timeout(Duration::from_secs(5), &mut reading).await.is_err());
+        assert!(budget.begin().grow((1 << 20) - (1 << 10)), "one piece is here, and no more is taken");
+    }
 }

@@ -262,11 +262,13 @@ impl<'de> Deserialize<'de> for Values<'de> {
 }
 
 /// Whether a process may set a header. Those about the connection and the length of the body are the server's: with
-/// them, a process could make the client take a part of its answer for the answer to someone else's request.
+/// them, a process could make the client take a part of its answer for the answer to someone else's request. A service
+/// worker stays below the path of its script: with a wider scope, a page of one process would stand between the browser
+/// and all others of its origin, and the login page, for good.
 fn is_the_processes(name: &HeaderName) -> bool {
     const SERVERS: [HeaderName; 7] =
         [CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
-    !SERVERS.contains(name) && !matches!(name.as_str(), "keep-alive" | "proxy-connection")
+    !SERVERS.contains(name) && !matches!(name.as_str(), "keep-alive" | "proxy-connection" | "service-worker-allowed")
 }
 
 #[cfg(test)]
@@ -341,6 +343,13 @@ mod tests {
             assert!(answer(200, &[("Set-Cookie", cookie)]).unwrap().headers.is_empty(), "{cookie}");
         }
         assert_eq!(answer(200, &[("Set-Cookie", "mine=wharf-session_a.os=x")]).unwrap().headers.len(), 1);
+    }
+
+    #[test]
+    fn a_service_worker_stays_below_its_path() {
+        for name in ["Service-Worker-Allowed", "service-worker-allowed"] {
+            assert!(answer(200, &[(name, "/")]).unwrap().headers.is_empty());
+        }
     }
 
     fn answer(status: u16, headers: &[(&str, &str)]) -> serde_json::Result<Answer> {

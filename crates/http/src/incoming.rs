@@ -65,10 +65,11 @@ async fn ask(
     body: Incoming,
 ) -> Response<AnswerBody> {
     let body_bytes_max = server.settings.body_bytes_max.min(server.handle.kernel().limits().blob_bytes_max);
-    let (bytes, held) = match body::read(body, body_bytes_max, server.settings.body_wait, &server.budget).await {
-        Ok(body) => body,
-        Err(error) => return refuse(error.status(), error),
-    };
+    let (bytes, held) =
+        match body::read(body, body_bytes_max, server.settings.body_wait, &server.buffered.processes).await {
+            Ok(body) => body,
+            Err(error) => return refuse(error.status(), error),
+        };
     // Taken only now: a client that is slow to send its body takes up no place.
     let Ok(place) = Arc::clone(&found.route.places).try_acquire_owned() else { return too_many(server, found) };
     let client = (arrival.client, arrival.scheme);

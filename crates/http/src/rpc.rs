@@ -24,8 +24,8 @@ use crate::body::{self, AnswerBody, BodyError};
 use crate::refusal::{json, show_id};
 use crate::serve::Server;
 
-/// Longest that a caller may wait.
-const WAIT_S_MAX: u64 = 600;
+/// Longest that a caller may wait. The command line does not ask for more.
+const WAIT_S_MAX: u64 = 900;
 
 /// From this size on, converting JSON and base64 is moved off the threads that serve everyone.
 const LARGE_BYTES: usize = 64 << 10;
@@ -90,7 +90,7 @@ async fn call(server: &Server, peer: SocketAddr, request: Request<Incoming>) -> 
     let (parts, body) = request.into_parts();
     check(peer, &parts, &server.token, server.gate.tools)?;
     let settings = &server.settings;
-    let body = body::read(body, settings.rpc_body_bytes_max, settings.body_wait, &server.budget).await;
+    let body = body::read(body, settings.rpc_body_bytes_max, settings.body_wait, &server.buffered.tools).await;
     let (bytes, held) = body.map_err(|error| Refused::new(kind_of(&error), error))?;
     let call = if bytes.len() < LARGE_BYTES { parse(&bytes)? } else { off_thread(move || parse(&bytes)).await?? };
     let id = server.handle.new_request();

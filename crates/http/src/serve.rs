@@ -83,22 +83,39 @@ pub struct HttpServer {
     socket_routes: Arc<Routes>,
     sockets: Arc<Sockets>,
     streams: Arc<Streams>,
-    budget: Budget,
+    buffered: Buffered,
     compressor: Compressor,
     settings: HttpSettings,
+}
+
+/// Bytes of request bodies in memory, by what they are for: whoever fills one of these leaves the others free. Each is
+/// as large as the setting.
+pub(crate) struct Buffered {
+    /// Of all that is for processes: bodies, and messages of WebSockets that are still arriving.
+    pub(crate) processes: Budget,
+    /// Of login forms, which anyone may send.
+    pub(crate) logins: Budget,
+    /// Of the owner's tools, which have shown that they are.
+    pub(crate) tools: Budget,
+}
+
+impl Buffered {
+    fn new(max: usize) -> Self {
+        Self { processes: Budget::new(max), logins: Budget::new(max), tools: Budget::new(max) }
+    }
 }
 
 impl HttpServer {
     /// A server without any bound path.
     pub fn new(settings: HttpSettings) -> Self {
         let routes = || Arc::new(Routes::new(settings.clone()));
-        let budget = Budget::new(settings.buffered_bytes_max);
+        let buffered = Buffered::new(settings.buffered_bytes_max);
         Self {
             routes: routes(),
             socket_routes: routes(),
             sockets: Sockets::new(settings.clone()),
-            streams: Streams::new(&settings, budget.clone()),
-            budget,
+            streams: Streams::new(&settings, buffered.processes.clone()),
+            buffered,
             compressor: Compressor::new(&settings),
             settings,
         }
@@ -155,7 +172,7 @@ impl HttpServer {
             handle,
             token: gate.token.clone(),
             gate,
-            budget: self.budget,
+            buffered: self.buffered,
             compressor: self.compressor,
             requests,
             tls,
@@ -186,7 +203,7 @@ pub(crate) struct Server {
     pub(crate) handle: ModuleHandle,
     pub(crate) token: ControlToken,
     pub(crate) gate: Gate,
-    pub(crate) budget: Budget,
+    pub(crate) buffered: Buffered,
     /// Bytes of answers that clients have not taken.
     pub(crate) answers: Budget,
     pub(crate) compressor: Compressor,

@@ -24,7 +24,8 @@ pub struct HttpSettings {
     pub rpc_body_bytes_max: usize,
     /// Bytes in the blob of an RPC reply, which JSON makes about five times as long.
     pub rpc_reply_blob_bytes_max: usize,
-    /// Bytes of request bodies in memory, over all connections.
+    /// Bytes of request bodies in memory, over all connections. Calls of the owner's tools and login forms have as many again,
+    /// each for themselves: nobody who fills the memory for processes locks the owner out.
     pub buffered_bytes_max: usize,
     /// Bytes of answers of processes that clients have not taken yet, over all connections.
     pub answers_bytes_max: usize,
@@ -37,7 +38,7 @@ pub struct HttpSettings {
     pub handshake_wait: Duration,
     /// Requests at the same time on one connection of HTTP/2.
     pub http2_streams_max: u32,
-    /// How long a body may pause.
+    /// How long a body may pause. One that is read whole may take this long and a second for each 8,000 bytes.
     #[serde(deserialize_with = "seconds")]
     pub body_wait: Duration,
     /// How long a process may take to answer a request whose body it takes piece by piece. It may do nothing for

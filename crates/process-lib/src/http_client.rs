@@ -112,9 +112,9 @@ impl HttpCall {
         Self { request, body: Vec::new(), timeout_s: TIMEOUT_S }
     }
 
-    /// A header, in place of one of this very name.
+    /// A header, in place of one of this name in any case.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.request.headers.insert(name.to_owned(), value.to_owned());
+        self.request.headers.insert(name.to_ascii_lowercase(), value.to_owned());
         self
     }
 
@@ -344,6 +344,13 @@ fn ask(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_replaces_one_of_its_name_in_any_case() {
+        let call = HttpCall::new("POST", "http://a.example").json(&1).map(|call| call.header("content-type", "a/b"));
+        let headers = BTreeMap::from([("content-type".to_owned(), "a/b".to_owned())]);
+        assert_eq!(call.map(|call| call.request.headers).ok(), Some(headers));
+    }
 
     #[test]
     fn headers_are_found_in_any_case() {

@@ -13,6 +13,7 @@ use crate::authoring::inputs::{Inputs, Stamp};
 use crate::authoring::ui;
 use crate::errors::{CliError, CliResult};
 use crate::output::{Format, Output, note};
+use crate::replace::replace;
 use crate::text;
 
 /// Builds the package and writes its zip.
@@ -87,13 +88,9 @@ fn refused(folder: &Path, error: &AssembleError) -> CliError {
     }
 }
 
-/// Beside its place and then renamed: whoever reads it meanwhile sees the old zip or the new one.
 fn write(zip: &Path, bytes: &[u8]) -> CliResult<()> {
     let failed = |error| CliError::file("write", zip, &error);
     let folder = zip.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
-    let mut partial = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    std::io::Write::write_all(&mut partial, bytes).map_err(failed)?;
-    partial.persist(zip).map_err(|error| failed(error.error))?;
-    Ok(())
+    replace(zip, bytes).map_err(failed)
 }

@@ -7,7 +7,7 @@ use wharf_types::{Failure, PackageId, ProcessId};
 
 use crate::args::{Install, Wanted};
 use crate::chain::{self, Known};
-use crate::client::{Answer, Client, RpcError, unexpected};
+use crate::client::{Answer, Client, RpcError, WAIT_S_MAX, unexpected};
 use crate::commands::offer::Offer;
 use crate::download::{Changed, Chosen};
 use crate::errors::{CliError, CliResult};
@@ -19,7 +19,7 @@ use crate::source::{self, Source};
 use crate::text;
 
 /// How long a change of packages may take: every component is compiled.
-pub(crate) const CHANGE_WAIT_S: u64 = 900;
+const CHANGE_WAIT_S: u64 = WAIT_S_MAX;
 
 /// Installs the package that was named.
 pub(crate) fn run(args: &Install, home: &Home, output: &mut Output) -> CliResult<()> {
@@ -89,7 +89,7 @@ fn title(source: &Source, colour: Colour) -> String {
 fn keep(source: &Source, client: &Client) -> CliResult<()> {
     let package = &source.package_id;
     let request = AppStoreRequest::NewPackage { package_id: package.clone(), mirror: true };
-    let answer = ask_app_store(client, &request, Some(&source.zip), CHANGE_WAIT_S)?;
+    let answer = change(client, &request, Some(&source.zip))?;
     let AppStoreResponse::NewPackageResponse(response) = answer.body else {
         return Err(unexpected("the app store", &answer.body));
     };
@@ -112,7 +112,7 @@ fn install(source: &Source, client: &Client) -> CliResult<()> {
         version_hash: source.version_hash.clone(),
         metadata: source.metadata.clone(),
     };
-    let answer = ask_app_store(client, &request, None, CHANGE_WAIT_S)?;
+    let answer = change(client, &request, None)?;
     match answer.body {
         AppStoreResponse::InstallResponse(Outcome::Success) => Ok(()),
         AppStoreResponse::InstallResponse(Outcome::Failure) => {
@@ -140,7 +140,33 @@ pub(crate) fn ask_app_store(
     wait_s: u64,
 ) -> CliResult<Answer<AppStoreResponse>> {
     let app_store = app_store()?;
-    match client.ask(&app_store, request, blob, wait_s) {
+    understood(&app_store, client.ask(&app_store, request, blob, wait_s))
+}
+
+/// Has the app store change packages, which may take long.
+pub(crate) fn change(
+    client: &Client,
+    request: &AppStoreRequest,
+    blob: Option<&[u8]>,
+) -> CliResult<Answer<AppStoreResponse>> {
+    let app_store = app_store()?;
+    match client.ask(&app_store, request, blob, CHANGE_WAIT_S) {
+        Err(error @ RpcError::Refused { kind: RpcRefusalKind::Timeout, .. }) => Err(unfinished(&app_store, &error)),
+        asked => understood(&app_store, asked),
+    }
+}
+
+/// Nobody took the change back because we do not wait any longer.
+fn unfinished(app_store: &ProcessId, error: &RpcError) -> CliError {
+    CliError::refused(format_args!("{error}; the change may still be going on"))
+        .hint(format_args!("`wharf list` shows what is installed, `wharf logs {app_store}` what the app store does"))
+}
+
+fn understood(
+    app_store: &ProcessId,
+    asked: Result<Answer<AppStoreResponse>, RpcError>,
+) -> CliResult<Answer<AppStoreResponse>> {
+    match asked {
         Ok(Answer { body: AppStoreResponse::Err(reason), .. }) => {
             Err(CliError::refused(format_args!("the app store refused: {reason}")))
         }
@@ -155,4 +181,20 @@ pub(crate) fn ask_app_store(
 
 fn app_store() -> CliResult<ProcessId> {
     ProcessId::new("main", "app-store", "sys").map_err(CliError::bad_input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_that_takes_too_long_is_not_called_a_failure() {
+        let app_store = ProcessId::system("x");
+        let error = "it did not answer in time".to_owned();
+        let error = RpcError::Refused { kind: RpcRefusalKind::Timeout, error, target: app_store.clone() };
+        let shown = format!("{:?}", unfinished(&app_store, &error));
+        for part in ["in time; the change may still be going on", "`wharf list`", "`wharf logs x:distro:sys`"] {
+            assert!(shown.contains(part), "{shown}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ type Entry = (Vec<u8>, Vec<u8>);
 pub(crate) fn run(args: &Kv, client: &Client, output: &mut Output) -> CliResult<()> {
     match &args.command {
         KvCommand::Get(args) => get(args, client, output),
-        KvCommand::Set(args) => set(args, client),
+        KvCommand::Set(args) => set(args, client, output),
         KvCommand::Scan(args) => scan(args, client, output),
     }
 }
@@ -45,13 +45,17 @@ fn get(args: &KvGet, client: &Client, output: &mut Output) -> CliResult<()> {
     }
 }
 
-fn set(args: &KvSet, client: &Client) -> CliResult<()> {
+fn set(args: &KvSet, client: &Client, output: &mut Output) -> CliResult<()> {
     let value = match (&args.file, &args.value) {
         (Some(path), _) => fs::read(path).map_err(|error| CliError::file("read the value", path, &error))?,
         (None, value) => value.clone().unwrap_or_default().into_bytes(),
     };
-    let action = KvAction::Set { key: key(&args.form, &args.key)?, tx_id: None };
-    ask(client, &args.database, action, Some(&value)).map(drop)
+    let key = key(&args.form, &args.key)?;
+    ask(client, &args.database, KvAction::Set { key: key.clone(), tx_id: None }, Some(&value))?;
+    match output.format() {
+        Format::Json => output.json(&json!({ "key": readable(&key), "bytes": value.len() })),
+        Format::Text => Ok(()),
+    }
 }
 
 fn scan(args: &ScanArgs, client: &Client, output: &mut Output) -> CliResult<()> {

@@ -4,7 +4,7 @@ use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, Outcome};
 
 use crate::args::Rollback;
 use crate::client::{Client, unexpected};
-use crate::commands::install::{CHANGE_WAIT_S, ask_app_store, reason};
+use crate::commands::install::{change, reason};
 use crate::commands::{list, uninstall};
 use crate::errors::{CliError, CliResult};
 use crate::output::{Format, Output, note};
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Rollback, client: &Client, output: &mut Output) -> CliR
     note(&format!("{package} goes from version {from} back to {to}, SHA-256 {}", previous.version_hash));
     note("what it stored stays as it is; a version may not understand what a later one wrote");
     confirm(&format!("roll {package} back?"), args.consent.given(), &format!("{package} was not rolled back"))?;
-    let answer = ask_app_store(client, &AppStoreRequest::Rollback(package.clone()), None, CHANGE_WAIT_S)?;
+    let answer = change(client, &AppStoreRequest::Rollback(package.clone()), None)?;
     match answer.body {
         AppStoreResponse::RollbackResponse(Outcome::Success) => {}
         AppStoreResponse::RollbackResponse(Outcome::Failure) => {

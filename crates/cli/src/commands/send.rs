@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::Value;
+use serde_json::{Value, json};
 use wharf_types::rpc::{RpcMessage, RpcRefusalKind, RpcReply};
 use wharf_types::{Failure, ProcessId};
 
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Send, client: &Client, output: &mut Output) -> CliResul
         Ok(reply) => reply,
         Err(error) => return Err(explain(error, &message, client)),
     };
-    let Some(reply) = reply else { return Ok(()) };
+    let Some(reply) = reply else { return sent(&message, output) };
     let blob = client::blob_bytes(&reply)?;
     match output.format() {
         Format::Json => output.json(&reply)?,
@@ -33,6 +33,14 @@ pub(crate) fn run(args: &Send, client: &Client, output: &mut Output) -> CliResul
     output.flush()?;
     let mime = reply.lazy_load_blob.as_ref().and_then(|blob| blob.mime.as_deref());
     keep_blob(blob.as_deref(), mime, args.blob_out.as_deref())
+}
+
+/// What there is to say when nothing comes back.
+fn sent(message: &RpcMessage, output: &mut Output) -> CliResult<()> {
+    match output.format() {
+        Format::Json => output.json(&json!({ "node": message.node, "process": message.process })),
+        Format::Text => Ok(()),
+    }
 }
 
 fn message(args: &Send, client: &Client) -> CliResult<RpcMessage> {

@@ -5,7 +5,7 @@ use wharf_types::app_store::{AppStoreRequest, AppStoreResponse, InstalledPackage
 
 use crate::args::Uninstall;
 use crate::client::{Client, unexpected};
-use crate::commands::install::{CHANGE_WAIT_S, ask_app_store, reason};
+use crate::commands::install::{change, reason};
 use crate::commands::list;
 use crate::errors::{CliError, CliResult};
 use crate::names;
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Uninstall, client: &Client, output: &mut Output) -> Cli
     };
     confirm(&format!("{verb} {package}?"), args.consent.given(), &format!("{package} was not removed"))?;
 
-    let answer = ask_app_store(client, &request, None, CHANGE_WAIT_S)?;
+    let answer = change(client, &request, None)?;
     match answer.body {
         AppStoreResponse::UninstallResponse(Outcome::Success) | AppStoreResponse::PurgeResponse(Outcome::Success) => {}
         AppStoreResponse::UninstallResponse(Outcome::Failure) | AppStoreResponse::PurgeResponse(Outcome::Failure) => {

@@ -10,6 +10,7 @@ use toml::Spanned;
 use wharf_types::NodeName;
 
 use super::expect::Expect;
+use crate::client;
 use crate::errors::{CliError, CliResult};
 use crate::names::Target;
 
@@ -18,6 +19,9 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Most nodes of one test: each is a process of its own, with a home.
 const NODES_MAX: usize = 16;
+
+/// Longest that a step is tried again.
+const WITHIN_S_MAX: u64 = 3_600;
 
 /// A test of a package.
 #[derive(Debug)]
@@ -231,6 +235,13 @@ impl StepToml {
         };
         let (expect, within_s) = (self.expect.clone(), self.within_s);
         let timeout_s = self.timeout_s.unwrap_or(15).max(1);
+        for (name, given, max) in
+            [("within_s", within_s, WITHIN_S_MAX), ("timeout_s", self.timeout_s, client::WAIT_S_MAX)]
+        {
+            if given.is_some_and(|given| given > max) {
+                return Err(format!("`{name}` is at most {max}"));
+            }
+        }
         Ok(Step { line, node, action: self.action()?, expect, within_s, timeout_s })
     }
 
@@ -333,6 +344,9 @@ mod tests {
             (step("get = \"x\""), ":3: the path"),
             (step("get = \"/\"\nnode = \"bob.os\""), ":3: there is no node bob.os"),
             (step("gte = \"/\""), ":4: unknown field"),
+            (step("get = \"/\"\nwithin_s = 9999999999999999999"), "within_s"),
+            (step("get = \"/\"\nwithin_s = 3601"), ":3: `within_s` is at most 3600"),
+            (step("get = \"/\"\ntimeout_s = 9223372036854775807"), ":3: `timeout_s` is at most 900"),
             ("[[tests]]\ntest_package_paths = []\n".to_owned(), "kit run-tests"),
             ("[[test]]\nname = \"a\"\nnodes = [\"a.os\", \"a.os\"]\nstep = []".to_owned(), "a name of its own"),
         ];

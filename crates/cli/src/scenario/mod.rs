@@ -25,7 +25,7 @@
 //! ```
 //!
 //! A response with a reason for failure fails its step, unless `expect.failure` has a part of the reason. With `within_s` a
-//! step is tried again until it is as expected.
+//! step is tried again until it is as expected, for at most an hour; `timeout_s` is how long one answer may take, at most 900.
 
 mod expect;
 pub(crate) mod file;

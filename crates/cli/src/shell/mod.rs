@@ -28,7 +28,7 @@ use crate::text;
 
 use self::printed::Printed;
 
-/// Longest that the terminal may take to answer, which is what the RPC waits at most. It ends a script after 500 s, sees the end
+/// Longest that the terminal may take to answer. It ends a script after 500 s, sees the end
 /// up to 70 s later where the kernel is slow to tell, and then says that the script was out of time.
 const RUN_S: u64 = 600;
 /// How long the terminal may take to end a script.

@@ -34,9 +34,11 @@ pub(crate) fn admit(gate: &Gate, arrival: &Arrival, parts: &Parts, route: &Route
         return Ok(());
     }
     check_site(gate, arrival, parts, route)?;
-    match binding.audience {
-        Audience::Anyone => Ok(()),
-        Audience::Owner | Audience::OwnerApart => check_session(gate, arrival, parts),
+    match (binding.audience, binding.origin) {
+        // The browser of whoever sits here is on this machine too, whatever site its pages are from.
+        (Audience::Anyone, Origin::ThisMachine) => check_page(arrival, parts),
+        (Audience::Anyone, Origin::Anywhere) => Ok(()),
+        (Audience::Owner | Audience::OwnerApart, _) => check_session(gate, arrival, parts),
     }
 }
 
@@ -96,6 +98,10 @@ fn check_session(gate: &Gate, arrival: &Arrival, parts: &Parts) -> Admission {
     if gate.session(arrival, &parts.headers).is_none() {
         return Err(Box::new(log_in_first(gate, arrival, parts)));
     }
+    check_page(arrival, parts)
+}
+
+fn check_page(arrival: &Arrival, parts: &Parts) -> Admission {
     check_same_origin(arrival, parts).map_err(|reason| Box::new(refuse(StatusCode::FORBIDDEN, reason)))
 }
 

@@ -63,7 +63,7 @@ pub(crate) async fn answer(server: &Server, arrival: &Arrival, request: Request<
         let error = "only `Content-Type: application/json` is understood here";
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, error);
     }
-    let read = body::read(body, form::BYTES_MAX, server.settings.body_wait, &server.budget).await;
+    let read = body::read(body, form::BYTES_MAX, server.settings.body_wait, &server.buffered.tools).await;
     let bytes = match read {
         Ok((bytes, _held)) => bytes,
         Err(error) => return refuse(error.status(), error),

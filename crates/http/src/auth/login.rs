@@ -234,7 +234,7 @@ async fn log_in(server: &Server, arrival: &Arrival, parts: &Parts, body: Incomin
         let error = "send `application/x-www-form-urlencoded` or `application/json`";
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, error);
     };
-    let read = body::read(body, form::BYTES_MAX, server.settings.body_wait, &server.budget).await;
+    let read = body::read(body, form::BYTES_MAX, server.settings.body_wait, &server.buffered.logins).await;
     let bytes = match read {
         Ok((bytes, _held)) => bytes,
         Err(error) => return refuse(error.status(), error),

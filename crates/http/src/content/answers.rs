@@ -40,11 +40,17 @@ pub(crate) async fn compressed(
 
 fn may_be(headers: &HeaderMap, len: usize, compressor: &Compressor) -> bool {
     let mime = headers.get(CONTENT_TYPE).and_then(|mime| mime.to_str().ok()).unwrap_or_default();
-    let as_it_is = headers.get_all(CACHE_CONTROL).iter().any(|value| value.as_bytes().ends_with(b"no-transform"));
     compressor.is_worth_it(mime, len)
-        && !as_it_is
+        && !is_as_it_is(headers)
         && !headers.contains_key(CONTENT_ENCODING)
         && !headers.contains_key(CONTENT_RANGE)
+}
+
+/// Whether the process wants its bytes to stay what they are.
+fn is_as_it_is(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CACHE_CONTROL).iter();
+    let mut directives = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    directives.any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"no-transform"))
 }
 
 /// The process's tag stood for other bytes with the same meaning: that is a weak one.
@@ -53,5 +59,32 @@ fn weaken_tag(headers: &mut HeaderMap) {
     let weak: Bytes = [b"W/", tag.as_bytes()].concat().into();
     if let Ok(weak) = HeaderValue::from_maybe_shared(weak) {
         headers.insert(ETAG, weak);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_transform_is_heeded_wherever_it_stands() {
+        let said = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CACHE_CONTROL, HeaderValue::from_static(value));
+            }
+            is_as_it_is(&headers)
+        };
+        for values in [
+            &["no-transform"][..],
+            &["no-transform, max-age=60"],
+            &["max-age=60 , NO-Transform ,public"],
+            &["public", "no-transform"],
+        ] {
+            assert!(said(values), "{values:?}");
+        }
+        for values in [&[][..], &["public"], &["x-no-transform"], &["no-transform-x, max-age=1"]] {
+            assert!(!said(values), "{values:?}");
+        }
     }
 }

@@ -13,32 +13,58 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::body::BodyError;
 use wharf_kernel::budget::{Budget, Taken};
 
+/// Bytes of a frame from a client besides its payload, if that is short: two of its kind and length, and a mask.
+const FRAME_BYTES: usize = 6;
+
 /// What one socket has read of a message that is not whole.
 #[derive(Debug)]
 pub(super) struct Meter {
     budget: Budget,
-    held: Mutex<Taken>,
+    held: Mutex<Held>,
+}
+
+/// What was taken from the budget.
+#[derive(Debug)]
+struct Held {
+    taken: Taken,
+    /// Of these bytes, those that are free again. What comes next uses them first. Never more than `taken` has.
+    spare: usize,
 }
 
 impl Meter {
     pub(super) fn new(budget: Budget) -> Arc<Self> {
-        let held = Mutex::new(budget.begin());
+        let held = Mutex::new(Held { taken: budget.begin(), spare: 0 });
         Arc::new(Self { budget, held })
     }
 
     /// The message is whole; it counts elsewhere from now on.
-    pub(super) fn reset(&self) {
-        *self.lock() = self.budget.begin();
+    pub(super) fn message_is_whole(&self) {
+        *self.lock() = Held { taken: self.budget.begin(), spare: 0 };
     }
 
-    /// Only a number is changed under the lock.
-    fn lock(&self) -> MutexGuard<'_, Taken> {
+    /// A control frame, of at most 125 bytes, was handed on. A message that it came into the middle of still counts.
+    pub(super) fn control_frame_is_done(&self, payload_bytes: usize) {
+        let mut held = self.lock();
+        held.spare = held.spare.saturating_add(FRAME_BYTES).saturating_add(payload_bytes).min(held.taken.bytes());
+        if held.spare == held.taken.bytes() {
+            *held = Held { taken: self.budget.begin(), spare: 0 };
+        }
+    }
+
+    /// Only numbers are changed under the lock.
+    fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, bytes: usize) -> io::Result<()> {
-        let taken = self.lock().grow(bytes);
-        if taken { Ok(()) } else { Err(io::Error::new(io::ErrorKind::QuotaExceeded, BodyError::Busy)) }
+        let mut held = self.lock();
+        let of_spare = bytes.min(held.spare);
+        held.spare -= of_spare;
+        if held.taken.grow(bytes - of_spare) {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::QuotaExceeded, BodyError::Busy))
+        }
     }
 }
 
@@ -97,9 +123,31 @@ mod tests {
         let mut bytes = [0; 6];
         metered.read_exact(&mut bytes).await.unwrap();
         assert_eq!(metered.read_exact(&mut bytes).await.unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
-        meter.reset();
+        meter.message_is_whole();
         metered.read_exact(&mut [0; 4]).await.unwrap();
         drop((metered, meter));
         assert!(budget.begin().grow(8), "all of it came back");
+    }
+
+    #[test]
+    fn a_control_frame_gives_back_its_own_bytes_only() {
+        let budget = Budget::new(100);
+        let meter = Meter::new(budget.clone());
+        for _ in 0..1_000 {
+            meter.add(50).unwrap();
+            meter.control_frame_is_done(44);
+        }
+        assert!(budget.begin().grow(100), "nothing is held where there were control frames only");
+        meter.add(60).unwrap();
+        for _ in 0..1_000 {
+            meter.add(36).unwrap();
+            meter.control_frame_is_done(30);
+        }
+        assert!(!budget.begin().grow(41) && meter.add(41).is_err());
+        // More than was counted cannot come back.
+        meter.control_frame_is_done(usize::MAX);
+        assert!(budget.begin().grow(100));
+        meter.add(100).unwrap();
+        assert!(meter.add(1).is_err());
     }
 }

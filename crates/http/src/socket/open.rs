@@ -76,7 +76,7 @@ async fn open(
         listed,
         place,
         handle: server.handle.clone(),
-        meter: Meter::new(server.budget.clone()),
+        meter: Meter::new(server.buffered.processes.clone()),
         waits: Waits::of(&server.settings),
         stop: server.sockets.stop.clone(),
         message_bytes_max: server.settings.socket_message_bytes_max.min(server.handle.kernel().limits().blob_bytes_max),

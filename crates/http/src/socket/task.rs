@@ -132,6 +132,10 @@ impl Near {
                 continue;
             };
             pinged = false;
+            let control_bytes = match &next {
+                Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => Some(bytes.len()),
+                _ => None,
+            };
             let handed_on = match next {
                 None => return Ending::Lost,
                 Some(Err(error)) => return Ending::of(&error),
@@ -147,7 +151,11 @@ impl Near {
                 Some(Ok(Message::Frame(_))) => Ok(()),
             };
             match handed_on {
-                Ok(()) => meter.reset(),
+                Ok(()) => match control_bytes {
+                    // It may have come between the fragments of a message.
+                    Some(len) => meter.control_frame_is_done(len),
+                    None => meter.message_is_whole(),
+                },
                 Err(CallError::NoSuchProcess) => return Ending::ProcessEnded,
                 Err(CallError::TooLarge(_)) => return Ending::TooLarge,
                 Err(_) => return Ending::Undeliverable,

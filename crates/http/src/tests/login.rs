@@ -41,7 +41,11 @@ async fn link(world: &World, process: Option<&str>) -> String {
 async fn world_with(change: impl FnOnce(&mut GateParts)) -> World {
     let mut parts = gate();
     change(&mut parts);
-    let world = World::with(HttpSettings::default(), parts, None).await;
+    world_of(HttpSettings::default(), parts).await
+}
+
+pub(super) async fn world_of(settings: HttpSettings, gate: GateParts) -> World {
+    let world = World::with(settings, gate, None).await;
     world.bind("/open").await;
     world.bind_as("/mine", "owner").await;
     assert_eq!(world.act(json!({"SecureBind": {"path": "/safe", "cache": false}}), None).await.0, r#"{"Ok":null}"#);

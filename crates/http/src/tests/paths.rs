@@ -5,7 +5,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use wharf_kernel::envelope::{Blob, Seconds};
 
-use super::world::{TOKEN, World};
+use super::login;
+use super::world::{TOKEN, World, gate};
 use crate::HttpSettings;
 use crate::content::Cached;
 use crate::routes::{Audience, Binding, Origin, Serves};
@@ -171,6 +172,60 @@ async fn bodies_over_the_limit_are_refused() {
     world.bind("/").await;
     assert_eq!(world.send("POST", path, &[], b"12345").await.status, 503);
     assert_eq!(world.send("POST", path, &[], b"1234").await.status, 200);
+}
+
+/// Bytes that are announced and never come, and bodies that are never whole, take nothing from the owner.
+#[tokio::test]
+async fn strangers_bodies_do_not_lock_out_the_owner() {
+    let settings = HttpSettings { buffered_bytes_max: 10_000, ..Default::default() };
+    let world = login::world_of(settings, gate()).await;
+    world.bind("/").await;
+    let path = "/web:distro:sys";
+    let begin =
+        |len: usize| format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\n\r\n").into_bytes();
+    let mut announcing = TcpStream::connect(world.address).await.unwrap();
+    announcing.write_all(&begin(10_000)).await.unwrap();
+    assert_eq!(world.send("POST", path, &[], &[7; 10_000]).await.status, 200);
+
+    let mut holding = TcpStream::connect(world.address).await.unwrap();
+    holding.write_all(&[begin(10_000), vec![7; 9_000]].concat()).await.unwrap();
+    // Until all of it has arrived, there is room.
+    while world.send("POST", path, &[], &[7; 2_000]).await.status != 503 {
+        tokio::task::yield_now().await;
+    }
+    let call = json!({"process": "web:distro:sys", "body": json!("x".repeat(8_000)).to_string()}).to_string();
+    let token = format!("Bearer {TOKEN}");
+    let headers = [("Authorization", token.as_str()), ("Content-Type", "application/json")];
+    assert_eq!(world.send("POST", "/rpc:distro:sys/message", &headers, call.as_bytes()).await.status, 200);
+    login::log_in(&world).await;
+}
+
+/// A page of any site can have the browser on this machine ask; only pages of this node may.
+#[tokio::test]
+async fn pages_of_other_sites_do_not_reach_paths_for_this_machine() {
+    let world = World::new(HttpSettings::default()).await;
+    world.bind_as("/", "local").await;
+    let path = "/web:distro:sys";
+    for headers in [
+        &[("Origin", "http://evil.example")][..],
+        &[("Origin", "null")],
+        &[("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors")],
+    ] {
+        for method in ["GET", "POST"] {
+            assert_eq!(world.ask(method, path, headers).await.status, 403, "{method} {headers:?}");
+        }
+    }
+    assert_eq!(world.received(), 0);
+    let token = format!("Bearer {TOKEN}");
+    for headers in [
+        &[][..],
+        &[("Origin", "http://localhost:8080")],
+        &[("Sec-Fetch-Site", "same-origin")],
+        &[("Sec-Fetch-Site", "none")],
+        &[("Origin", "http://evil.example"), ("Authorization", &token)],
+    ] {
+        assert_eq!(world.ask("POST", path, headers).await.status, 200, "{headers:?}");
+    }
 }
 
 #[tokio::test]

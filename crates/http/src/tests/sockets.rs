@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wharf_kernel::Limits;
 use wharf_kernel::envelope::Blob;
 
-use super::client::{BINARY, CLOSE, Client, FIN, PING, PONG, TEXT, frame, handshake};
+use super::client::{BINARY, CLOSE, CONTINUATION, Client, FIN, PING, PONG, TEXT, frame, handshake};
 use super::login::{log_in, world as world_with_password};
 use super::world::{TOKEN, World};
 use crate::HttpSettings;
@@ -293,6 +293,30 @@ async fn memory_of_messages_that_arrive_is_bounded() {
     let (mut client, channel) = open(&world).await;
     client.frame(FIN | BINARY, &vec![7; 90_000]).await;
     expect_push(&world, channel, "Binary", &vec![7; 90_000]).await;
+}
+
+/// A message that is still arriving counts, also when control frames come between its fragments.
+#[tokio::test]
+async fn a_ping_between_fragments_hides_nothing() {
+    let world = world(HttpSettings { buffered_bytes_max: 100_000, ..Default::default() }).await;
+    let (mut greedy, greedy_channel) = open(&world).await;
+    greedy.frame(BINARY, &[7; 60_000]).await;
+    greedy.frame(FIN | PING, b"p").await;
+    expect_push(&world, greedy_channel, "Ping", b"p").await;
+    greedy.frame(CONTINUATION, &[7; 60_000]).await;
+    assert_eq!(greedy.read().await.unwrap(), (FIN | PONG, b"p".to_vec()));
+    assert_eq!(greedy.closed().await, Some(1013));
+    expect_close(&world, greedy_channel).await;
+
+    // Many of them take nothing away from the message.
+    let (mut client, channel) = open(&world).await;
+    client.frame(BINARY, &[7; 60_000]).await;
+    for _ in 0..1_000 {
+        client.frame(FIN | PONG, &[1; 100]).await;
+        expect_push(&world, channel, "Pong", &[1; 100]).await;
+    }
+    client.frame(FIN | CONTINUATION, &[7; 30_000]).await;
+    expect_push(&world, channel, "Binary", &[7; 90_000]).await;
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use crate::response::Response;
 #[must_use = "a reply does nothing until it is sent"]
 pub struct Reply {
     pub(super) status: u16,
+    /// Names in lower case.
     pub(super) headers: BTreeMap<String, HeaderValues>,
     pub(super) body: Vec<u8>,
 }
@@ -60,9 +61,9 @@ impl Reply {
         self
     }
 
-    /// A header. Given twice, the later value counts.
+    /// A header. Given twice, the later value counts, in whichever case its name is.
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers.insert(name.to_owned(), HeaderValues::One(value.into()));
+        self.headers.insert(name.to_ascii_lowercase(), HeaderValues::One(value.into()));
         self
     }
 
@@ -75,7 +76,7 @@ impl Reply {
     /// assert_eq!(reply.header_value("Set-Cookie"), Some("a=1"));
     /// ```
     pub fn add_header(mut self, name: &str, value: impl Into<String>) -> Self {
-        match self.headers.get_mut(name) {
+        match self.headers.get_mut(&name.to_ascii_lowercase()) {
             Some(values) => values.push(value.into()),
             None => return self.header(name, value),
         }
@@ -87,9 +88,9 @@ impl Reply {
         self.status
     }
 
-    /// The first value of a header, whose name is written as it was given.
+    /// The first value of a header, by its name in any case.
     pub fn header_value(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.first()
+        self.headers.get(&name.to_ascii_lowercase())?.first()
     }
 
     /// Its body.
@@ -123,5 +124,20 @@ impl From<&str> for Reply {
 impl<T: Into<Reply>> From<Result<T, Reply>> for Reply {
     fn from(result: Result<T, Reply>) -> Self {
         result.map_or_else(|refused| refused, Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_the_same_in_any_case() {
+        let reply = Reply::text("x").header("content-TYPE", "a/b").header("X-A", "1").header("x-a", "2");
+        assert_eq!(reply.headers.len(), 2);
+        assert_eq!((reply.header_value("Content-Type"), reply.header_value("X-a")), (Some("a/b"), Some("2")));
+        let cookies = reply.add_header("Set-Cookie", "a=1").add_header("set-cookie", "b=2");
+        let both = HeaderValues::from(vec!["a=1".to_owned(), "b=2".to_owned()]);
+        assert_eq!(cookies.headers.get("set-cookie"), Some(&both));
     }
 }

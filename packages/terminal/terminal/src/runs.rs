@@ -33,7 +33,7 @@ use crate::script::Script;
 
 /// Most scripts that run at the same time.
 const RUNS_MAX: usize = 16;
-/// Longest that a script may run: its end is to be told within the 600 s that the owner's request can wait.
+/// Longest that a script may run: its end is to be told within the 600 s that the owner's request waits.
 const RUN_S_MAX: u64 = 500;
 /// Most of an answer that is handed on.
 const TEXT_BYTES_MAX: usize = 1 << 20;

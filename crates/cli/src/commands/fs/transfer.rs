@@ -11,7 +11,8 @@ use wharf_types::vfs::{FileType, VfsAction};
 
 use super::remote::Remote;
 use crate::errors::{CliError, CliResult};
-use crate::output::{Output, note};
+use crate::output::{Output, Reader, note};
+use crate::replace::Draft;
 use crate::text;
 
 /// One message's part of a file. A blob in an answer takes about five times its size.
@@ -19,9 +20,18 @@ const PIECE_BYTES: u64 = 4 << 20;
 /// Progress is shown this often, and not at all for what is done sooner.
 const PROGRESS: Duration = Duration::from_secs(1);
 
-/// Prints a file.
+/// Prints a file: to a program as it is, to a terminal as text that cannot steer it.
 pub(super) fn cat(path: &str, remote: &Remote<'_>, output: &mut Output) -> CliResult<()> {
-    pieces(path, remote, |piece| output.raw(piece)).map(drop)
+    if output.reader() == Reader::Program {
+        return pieces(path, remote, |piece| output.raw(piece)).map(drop);
+    }
+    let no_text = || {
+        CliError::refused(format_args!("{path} is not text"))
+            .hint("send it to a file or a program, or copy it with `wharf fs get`")
+    };
+    let mut text = text::Pieces::default();
+    pieces(path, remote, |piece| output.raw(text.clean(piece).ok_or_else(no_text)?.as_bytes()))?;
+    if text.is_whole() { Ok(()) } else { Err(no_text()) }
 }
 
 /// Copies a file to this machine; returns where it is and how large. What was there is replaced once all of it is here.
@@ -33,11 +43,9 @@ pub(super) fn get(path: &str, file: Option<&Path>, remote: &Remote<'_>) -> CliRe
         None => PathBuf::from(name),
     };
     let wrong = |error: &std::io::Error| CliError::file("write", &to, error);
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut part = tempfile::NamedTempFile::new_in(folder).map_err(|error| wrong(&error))?;
-    let len = pieces(path, remote, |piece| part.write_all(piece).map_err(|error| wrong(&error)))?;
-    part.as_file().sync_all().map_err(|error| wrong(&error))?;
-    part.persist(&to).map_err(|error| wrong(&error.error))?;
+    let mut draft = Draft::of(&to).map_err(|error| wrong(&error))?;
+    let len = pieces(path, remote, |piece| draft.write_all(piece).map_err(|error| wrong(&error)))?;
+    draft.sync().and_then(|()| draft.put_in_place()).map_err(|error| wrong(&error))?;
     Ok((to, len))
 }
 
