@@ -19,7 +19,7 @@ use crate::source::{self, Source};
 use crate::text;
 
 /// How long a change of packages may take: every component is compiled.
-const CHANGE_WAIT_S: u64 = WAIT_S_MAX;
+pub(crate) const CHANGE_WAIT_S: u64 = WAIT_S_MAX;
 
 /// Installs the package that was named.
 pub(crate) fn run(args: &Install, home: &Home, output: &mut Output) -> CliResult<()> {
