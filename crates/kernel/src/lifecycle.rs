@@ -164,13 +164,16 @@ impl Kernel {
                 Ok(changes)
             })
             .await;
-        if created.is_err() {
+        if let Err(error) = &created {
+            let may_be_stored = process.is_kept() && matches!(error, InitializeError::Store(_));
             process.stop.cancel();
             process.mailbox().close();
             self.in_order(|doubts| {
                 if self.take_from_table(&process, None) {
                     process.tell(Happening::Gone);
-                    doubts.add([Doubt::Process(process.id().clone())]);
+                    if may_be_stored {
+                        doubts.add([Doubt::Process(process.id().clone())]);
+                    }
                 }
             });
             if let (Some(told), Some(initializer)) = (told_initializer, initializer) {
@@ -337,11 +340,13 @@ impl Kernel {
             .await;
         if changed.is_err() {
             self.in_order(|doubts| {
+                if process.is_kept() {
+                    doubts.add([Doubt::Process(process.id().clone())]);
+                }
                 process.set_on_exit(before);
                 if is_newly_kept {
                     process.set_kept(Kept::UntilShutdown);
                 }
-                doubts.add([Doubt::Process(process.id().clone())]);
             });
         }
         changed.map(|()| true)

@@ -27,6 +27,9 @@ use crate::seen::{CounterFamily, ModuleCounters, Outcome};
 /// Requests that a module takes before others get their turn.
 const TURNS_MAX: u32 = 256;
 
+/// Requests of one caller that are handled in the runner before others get their turn.
+const IN_A_ROW_MAX: u32 = 16;
+
 /// The longest body that is read in the runner: while it is, all wait who ask the module for something.
 const READ_HERE_BYTES_MAX: usize = 64 << 10;
 
@@ -272,11 +275,16 @@ impl<M: RuntimeModule> Runner<M> {
         waiting.queue.push_back(envelope);
     }
 
-    /// Goes on with what the caller sent meanwhile, for as long as none of it has to wait.
+    /// Goes on with what the caller sent meanwhile, for as long as none of it has to wait. Beyond some requests it has had its
+    /// turn: the next one goes to a task, and others are served before what is behind it.
     fn finished(&mut self, done: Done) {
         let mut next = self.after(done);
-        while let Some(done) = next.take().and_then(|envelope| self.work(envelope)) {
+        for _ in 0..IN_A_ROW_MAX {
+            let Some(done) = next.take().and_then(|envelope| self.work(envelope)) else { return };
             next = self.after(done);
+        }
+        if let Some(envelope) = next {
+            self.working.spawn(self.handling(envelope, None));
         }
     }
 

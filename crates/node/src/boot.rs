@@ -159,17 +159,11 @@ impl Node {
         let restored =
             kernel.restore(Arc::new(components)).await.map_err(|error| Stopped::HomeUnusable(error.to_string()))?;
         timers.processes_are_back().await;
-        let fresh = match &settings.packages {
-            Some(folder) => {
-                let installed = bundled::install_all(&kernel, &vfs, folder, settings.tools).await;
-                installed.map_err(|error| failed(&error))?
-            }
-            None => {
-                tracing::warn!(
-                    "the node's own packages were not found, so nothing can be installed; name their folder with --packages"
-                );
-                0
-            }
+        let fresh = match bundled::install_all(&kernel, &vfs, settings.packages.as_deref(), settings.tools).await {
+            Ok(installed) => installed,
+            // The next boot does it again.
+            Err(_) if stop.is_cancelled() => 0,
+            Err(error) => return Err(failed(&error)),
         };
         tracing::info!(restored, packages = fresh, "processes are running");
         Ok(Self { kernel, server, http, kv, sqlite, stop: stop.clone() })

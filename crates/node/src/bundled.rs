@@ -42,15 +42,28 @@ pub enum BundledError {
     },
 }
 
-/// Puts every package of the node that is in `folder` in place, for the tools that it serves. Returns how many were new or
-/// had changed.
+/// Puts every package of the node that is in `folder` in place, for the tools that it serves; those that are for other tools
+/// are taken away, also without a folder. Returns how many were new or had changed.
 ///
 /// A package counts as in place once its zip is in its drive, which comes last: a boot that was cut off before is done again.
-pub async fn install_all(kernel: &Kernel, vfs: &Arc<Vfs>, folder: &Path, tools: Tools) -> Result<usize, BundledError> {
+pub async fn install_all(
+    kernel: &Kernel,
+    vfs: &Arc<Vfs>,
+    folder: Option<&Path>,
+    tools: Tools,
+) -> Result<usize, BundledError> {
+    if tools != Tools::KitCompat {
+        take_away_tester(kernel).await?;
+    }
+    let Some(folder) = folder else {
+        tracing::warn!(
+            "the node's own packages were not found, so nothing can be installed; name their folder with --packages"
+        );
+        return Ok(0);
+    };
     let mut bundled = Vec::new();
     for (package, path) in find(folder).map_err(|source| BundledError::Folder { path: folder.to_owned(), source })? {
         if package.package_name == TESTER && tools != Tools::KitCompat {
-            take_away(kernel, &package).await.map_err(|reason| BundledError::Package { package, reason })?;
             continue;
         }
         let placed = put_in_place(kernel, vfs, &package, &path).await;
@@ -136,15 +149,13 @@ async fn put_in_place(kernel: &Kernel, vfs: &Arc<Vfs>, package: &PackageId, path
     Ok(Bundled { package, processes, new_zip: Some(zip) })
 }
 
-/// Ends the processes that a boot with other settings has left of a package, with all authority that came from it. Its drives
-/// stay.
-async fn take_away(kernel: &Kernel, package: &PackageId) -> Result<(), String> {
-    let guests = kernel.guests_of(package);
-    if guests.is_empty() {
-        return Ok(());
-    }
-    end_all(kernel, guests).await?;
-    kernel.revoke_package(package).await.map_err(|error| error.to_string())
+/// Ends what a boot with other settings has left of the packages that are only for some tools, with all authority that came
+/// from it. Their drives stay.
+async fn take_away_tester(kernel: &Kernel) -> Result<(), BundledError> {
+    let package = PackageId { package_name: TESTER.to_owned(), publisher_node: PUBLISHER.to_owned() };
+    let ended = end_all(kernel, kernel.guests_of(&package)).await;
+    let revoked = kernel.revoke_package(&package).await.map_err(|error| error.to_string());
+    ended.and(revoked).map_err(|reason| BundledError::Package { package, reason })
 }
 
 /// The zip is written last, so one that is there and the same says that everything else was, too.
@@ -164,7 +175,8 @@ async fn unpack(vfs: Arc<Vfs>, package: PackageId, zip: Vec<u8>) -> Result<(), S
     let unpack = move || -> Result<(), String> {
         let parse = |path: String| path.parse::<VfsPath>().map_err(|error| error.to_string());
         let drive = parse(plan::drive(&package))?;
-        vfs.create_drive(&drive).map_err(|error| error.to_string())?;
+        // Now, and not when its first process begins: the node says that it is ready before that.
+        vfs.create_package_drives(&package).map_err(|error| error.to_string())?;
         vfs.remove_dir_all(&drive).map_err(|error| error.to_string())?;
         vfs.add_zip(&drive, &zip).map(drop).map_err(|error| error.to_string())
     };

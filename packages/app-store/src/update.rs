@@ -9,9 +9,9 @@ use wharf_package::trust::Standing;
 use wharf_package::{Difference, Held, Package, release};
 use wharf_process_lib::{Message, NodeName, Response, kernel, println};
 use wharf_registry::Version;
-use wharf_types::PackageId;
 use wharf_types::app_store::InstalledPackage;
 use wharf_types::ask::Ask;
+use wharf_types::{PackageId, ProcessId};
 
 use crate::chain::is_newer;
 use crate::error::StoreError;
@@ -123,7 +123,11 @@ fn consent(
         println!("what {package} was given before is not known: {error}");
         Vec::new()
     });
-    let held = held(installed);
+    let held = match held(installed) {
+        Ok(held) => held,
+        // The owner may have taken something from it, or ended it: only he gives that back.
+        Err(process) => return Ok(Some(format!("{process} does not run, so what it may do now is not known"))),
+    };
     let difference = Difference::new(&granted, &new.asks(package), |ask| held.lost(package, ask));
     Ok(difference.adds().then(|| {
         let more: Vec<&Ask> = difference.new.iter().chain(&difference.given_again).collect();
@@ -136,13 +140,12 @@ fn consent(
     }))
 }
 
-fn held(installed: &InstalledPackage) -> Held {
+/// What the processes hold; fails with the first that is gone.
+fn held(installed: &InstalledPackage) -> Result<Held, &ProcessId> {
     let mut held = Held::default();
     for process in &installed.processes {
-        // Of a process that is gone nothing is known.
-        if let Ok(capabilities) = kernel::capabilities(process) {
-            held.add(process.clone(), &capabilities);
-        }
+        let capabilities = kernel::capabilities(process).map_err(|_| process)?;
+        held.add(process.clone(), &capabilities);
     }
-    held
+    Ok(held)
 }

@@ -81,8 +81,12 @@ fn add(registry: &str, settings: &RegistriesArgs, client: &Client, output: &mut 
     // From here, too: a name that was mistyped is found at once, and what may be asked without TLS is for your settings to say.
     let opened = Opened::of(Some(&location), None, settings)?;
     opened.registry().packages().map_err(registries::failed)?;
-    let granted =
-        KernelCommand::GrantCapabilities { target: chain::process()?, capabilities: vec![of_host(&host, client)?] };
+    // Those of the others, too: a process that has one host may ask no other, and a new version of the node's own packages
+    // begins without any.
+    let before = chain::updates(client)?.registries;
+    let hosts = before.iter().filter_map(|known| web(known).ok()).map(|(_, host)| host).chain([host]);
+    let capabilities = hosts.map(|host| of_host(&host, client)).collect::<CliResult<_>>()?;
+    let granted = KernelCommand::GrantCapabilities { target: chain::process()?, capabilities };
     kernel(&granted, client)?;
     chain::done(client, &ChainRequest::AddRegistry { registry: location.clone() })?;
     let updates = chain::look(client)?;

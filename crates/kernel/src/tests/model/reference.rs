@@ -214,7 +214,8 @@ impl Model {
     fn settles(&self, doubt: Doubt) -> Option<Change> {
         match doubt {
             Doubt::Process(id) => {
-                (!self.table.get(&id).is_some_and(|entry| entry.is_kept)).then_some(Change::Remove(id))
+                let is_kept = self.table.get(&id).is_some_and(|entry| entry.is_kept);
+                Some(if is_kept { Change::Put(id) } else { Change::Remove(id) })
             }
             Doubt::Capability(id, cap) => {
                 let is_held = self.held.contains_key(&(id, cap)) && self.table[&id].is_kept;
