@@ -1,4 +1,5 @@
-//! What Kinode's `kit` makes and sends, byte for byte: the zip of a package, and its requests, written out.
+//! What Kinode's `kit` makes and sends, byte for byte but for how long it waits: the zip of a package, and its requests,
+//! written out.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
@@ -13,6 +14,9 @@ use crate::packages::hash;
 
 /// The process that keeps and installs packages.
 pub const APP_STORE: &str = "main:app-store:sys";
+
+/// How long an answer may take. `kit` says 15, or 5, which a machine that does much else may need for compiling.
+const PATIENT_S: &str = "600";
 
 /// An answer as it came.
 #[derive(Clone, Debug)]
@@ -80,7 +84,7 @@ pub fn new_package(package: &str, publisher: &str, zip: &[u8]) -> String {
     let body = format!(
         r#"{{\"NewPackage\":{{\"package_id\":{{\"package_name\":\"{package}\",\"publisher_node\":\"{publisher}\"}},\"mirror\":true}}}}"#
     );
-    message(APP_STORE, &body, "15", &data(zip))
+    message(APP_STORE, &body, PATIENT_S, &data(zip))
 }
 
 /// The second one, with the metadata as messages have it: hashes by version are a list of pairs there.
@@ -89,24 +93,24 @@ pub fn install(package: &str, publisher: &str, zip: &[u8]) -> String {
     let body = format!(
         r#"{{\"Install\":{{\"package_id\":{{\"package_name\":\"{package}\",\"publisher_node\":\"{publisher}\"}},\"version_hash\":\"{hash}\",\"metadata\":{{\"name\":\"{package}\",\"description\":\"\",\"image\":\"\",\"external_url\":\"\",\"animation_url\":\"\",\"properties\":{{\"package_name\":\"{package}\",\"publisher\":\"{publisher}\",\"current_version\":\"0.1.0\",\"mirrors\":[],\"code_hashes\":[[\"0.1.0\",\"{hash}\"]],\"license\":null,\"screenshots\":null,\"wit_version\":1,\"dependencies\":[],\"api_includes\":[]}}}}}}}}"#
     );
-    message(APP_STORE, &body, "15", "null")
+    message(APP_STORE, &body, PATIENT_S, "null")
 }
 
 /// The call of `kit remove-package`.
 pub fn uninstall(package: &str, publisher: &str) -> String {
     let body = format!(r#"{{\"Uninstall\":{{\"package_name\":\"{package}\",\"publisher_node\":\"{publisher}\"}}}}"#);
-    message(APP_STORE, &body, "15", "null")
+    message(APP_STORE, &body, PATIENT_S, "null")
 }
 
 /// The call of `kit view-api PACKAGE`, and of `kit build` for each dependency.
 pub fn get_api(package: &str, publisher: &str) -> String {
     let body = format!(r#"{{\"GetApi\":{{\"package_name\":\"{package}\",\"publisher_node\":\"{publisher}\"}}}}"#);
-    message(APP_STORE, &body, "5", "null")
+    message(APP_STORE, &body, PATIENT_S, "null")
 }
 
 /// A call to the vfs, as `kit run-tests` makes it.
 pub fn vfs(path: &str, action: &str, data: &str) -> String {
-    message("vfs:distro:sys", &format!(r#"{{\"path\":\"{path}\",\"action\":\"{action}\"}}"#), "15", data)
+    message("vfs:distro:sys", &format!(r#"{{\"path\":\"{path}\",\"action\":\"{action}\"}}"#), PATIENT_S, data)
 }
 
 /// The zip that `kit build` makes of the same package: what is in `pkg/`, sorted, folders with an entry of their own, packed
@@ -153,22 +157,11 @@ impl Node {
         ))
     }
 
-    /// Sends it again as long as there was no answer in time: `kit` gives an install 15 s, which a machine that does much else
-    /// may need for compiling.
-    pub fn kit_patiently(&self, json: &str) -> Answer {
-        loop {
-            let answer = self.kit(json);
-            if answer.status != "HTTP/1.1 408 Request Timeout" {
-                return answer;
-            }
-        }
-    }
-
     /// `kit start-package`: keeps the zip, and installs it.
     pub fn kit_start_package(&self, id: &str, zip: &[u8]) {
         let (package, publisher) = id.split_once(':').unwrap();
         self.kit(&new_package(package, publisher, zip)).says(r#"{"NewPackageResponse":"Success"}"#);
-        self.kit_patiently(&install(package, publisher, zip)).says(r#"{"InstallResponse":"Success"}"#);
+        self.kit(&install(package, publisher, zip)).says(r#"{"InstallResponse":"Success"}"#);
     }
 
     /// Sends bytes and reads one answer.

@@ -63,7 +63,7 @@ fn start_package_installs_and_replaces_what_kit_build_made() {
             "200 OK",
             r#"{"body":[123,34,78,101,119,80,97,99,107,97,103,101,82,101,115,112,111,110,115,101,34,58,34,83,117,99,99,101,115,115,34,125],"lazy_load_blob":null}"#,
         );
-        node.kit_patiently(&install("chat", "test.os", &zip)).is(
+        node.kit(&install("chat", "test.os", &zip)).is(
             "200 OK",
             r#"{"body":[123,34,73,110,115,116,97,108,108,82,101,115,112,111,110,115,101,34,58,34,83,117,99,99,101,115,115,34,125],"lazy_load_blob":null}"#,
         );
@@ -210,7 +210,7 @@ fn run_tests_puts_a_test_in_place_and_reads_how_it_went() {
         let body = format!(
             r#"{{\"Run\":{{\"input_node_names\":[{names}],\"test_names\":[\"{test}\"],\"test_timeout\":{wait_s}}}}}"#
         );
-        message("tester:tester:sys", &body, "60", "null")
+        message("tester:tester:sys", &body, "600", "null")
     };
     let wasm = read_entry(&paths::test_package("echo-test:test.os"), "echo-test.wasm");
     node.kit(&vfs("/tester:sys/tests/echo-test.wasm", "Write", &data(&wasm))).says("\"Ok\"");
@@ -220,7 +220,7 @@ fn run_tests_puts_a_test_in_place_and_reads_how_it_went() {
         r#"{"ReadDir":[{"path":"tester:sys/tests/capabilities.json","file_type":"File"},"#,
         r#"{"path":"tester:sys/tests/echo-test.wasm","file_type":"File"}]}"#
     ));
-    node.kit(&run(r#"\"local.os\""#, "echo-test", 60)).says(r#"{"Run":{"Ok":null}}"#);
+    node.kit(&run(r#"\"local.os\""#, "echo-test", 300)).says(r#"{"Run":{"Ok":null}}"#);
     node.wait_for_log(&["echo-test: passed"]);
     // What it tests is gone: it fails, and says where.
     node.kit(&uninstall("echo", "test.os")).says(r#"{"UninstallResponse":"Success"}"#);
@@ -230,13 +230,13 @@ fn run_tests_puts_a_test_in_place_and_reads_how_it_went() {
         let body: Vec<u8> = serde_json::from_value(reply["body"].clone()).unwrap();
         serde_json::from_slice::<Value>(&body).unwrap()["Run"]["Err"].clone()
     };
-    let why = failed(node.kit(&run(r#"\"local.os\""#, "echo-test", 60)));
+    let why = failed(node.kit(&run(r#"\"local.os\""#, "echo-test", 300)));
     let (file, line, column) = (why["file"].as_str().unwrap(), why["line"].as_u64(), why["column"].as_u64());
     assert!(why["test"] == "echo-test" && file.contains("echo-test") && line > Some(1) && column > Some(0), "{why}");
     // Of what cannot be run, it is the tester that says so; and other nodes wait for the first.
     assert_eq!(failed(node.kit(&run(r#"\"local.os\""#, "missing", 60)))["test"], "missing");
     node.kit(&run(r#"\"first.dev\",\"local.os\""#, "missing", 60)).says(r#"{"Run":{"Ok":null}}"#);
-    assert_eq!(failed(node.kit(&run(r#"\"first.dev\""#, "echo-test", 60)))["test"], "");
+    assert_eq!(failed(node.kit(&run(r#"\"first.dev\""#, "echo-test", 300)))["test"], "");
     let running = node.process_ids().into_iter().filter(|id| id.ends_with(":tester:sys"));
     assert_eq!(running.collect::<Vec<_>>(), ["tester:tester:sys"], "no test stays");
 }

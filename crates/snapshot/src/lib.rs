@@ -137,11 +137,13 @@ impl Inner {
         file.keep().map_err(|error| io("keeping a copy in")(error.error))
     }
 
+    /// Whoever asked for a copy removes it at any time: one that is gone meanwhile is no failure.
     fn make_room(&self) -> io::Result<()> {
         for copy in self.all()? {
-            let age = copy.metadata()?.modified()?.elapsed().unwrap_or_default();
+            let modified = copy.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
             if age > FORGOTTEN_AFTER {
-                fs::remove_file(copy.path())?;
+                drop(fs::remove_file(copy.path()));
             }
         }
         Ok(())

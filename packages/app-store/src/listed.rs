@@ -11,7 +11,7 @@ use crate::CHAIN;
 use crate::paths::ZipHash;
 
 /// How long the process is waited for; it never waits for anybody itself.
-const WAIT_S: u64 = 5;
+const WAIT_S: u64 = 60;
 
 /// The metadata of the version with this zip, as a registry has it.
 pub(crate) fn metadata(package: &PackageId, hash: &ZipHash) -> Option<Value> {

@@ -95,7 +95,8 @@ impl FromStr for Interval {
             'd' => 24 * 3600,
             _ => return Err(refused()),
         };
-        let number: u64 = text.trim_end_matches(unit).parse().map_err(|_| refused())?;
+        let number = text.strip_suffix(unit).ok_or_else(refused)?;
+        let number: u64 = number.parse().map_err(|_| refused())?;
         let seconds = number.saturating_mul(seconds_each);
         if (EVERY_S_MIN..=EVERY_S_MAX).contains(&seconds) {
             Ok(Self(Some(seconds)))
@@ -116,7 +117,7 @@ mod tests {
         {
             assert_eq!(text.parse(), Ok(Interval(seconds)), "{text}");
         }
-        for text in ["", "6", "h", "0s", "-1h", "6 h", "99999999999999999999d", "9999999d", "é"] {
+        for text in ["", "6", "h", "1ss", "0s", "-1h", "6 h", "99999999999999999999d", "9999999d", "é"] {
             assert!(text.parse::<Interval>().is_err(), "{text}");
         }
     }

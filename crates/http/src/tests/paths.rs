@@ -177,7 +177,8 @@ async fn bodies_over_the_limit_are_refused() {
 /// Bytes that are announced and never come, and bodies that are never whole, take nothing from the owner.
 #[tokio::test]
 async fn strangers_bodies_do_not_lock_out_the_owner() {
-    let settings = HttpSettings { buffered_bytes_max: 10_000, ..Default::default() };
+    let body_wait = std::time::Duration::from_secs(3600);
+    let settings = HttpSettings { buffered_bytes_max: 10_000, body_wait, ..Default::default() };
     let world = login::world_of(settings, gate()).await;
     world.bind("/").await;
     let path = "/web:distro:sys";
