@@ -56,7 +56,7 @@ impl Carrier {
         let mut turn = Some(first);
         loop {
             for _ in 0..TURNS_PER_LOOK {
-                let Some(life) = turn else { return None };
+                let life = turn?;
                 life.run();
                 turn = self.next.take();
             }

@@ -77,7 +77,7 @@ pub enum ChainRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChainResponse {
     /// Answer to `GetApp`; `None` for one that is not listed.
-    GetApp(Option<App>),
+    GetApp(Option<Box<App>>),
     /// Answer to `GetApps`, by id.
     GetApps(Vec<App>),
     /// Answer to `GetOurApps`, by id.

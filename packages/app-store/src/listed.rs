@@ -42,7 +42,7 @@ fn listed(package: &PackageId, hash: &ZipHash) -> Option<(App, String)> {
     let hashes = &app.metadata.as_ref()?.properties.code_hashes;
     let (version, _) = hashes.iter().rev().find(|(_, listed)| listed == hash.as_str())?;
     let version = version.clone();
-    Some((app, version))
+    Some((*app, version))
 }
 
 fn tell(request: &ChainRequest) {

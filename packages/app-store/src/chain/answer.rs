@@ -57,7 +57,8 @@ fn perform(chain: &mut Chain, request: ChainRequest, message: &Message) -> Resul
     let response = match request {
         ChainRequest::GetApp(id) => {
             let package = PackageRef::of(&id).ok();
-            ChainResponse::GetApp(package.and_then(|package| chain.listings.app(&package, updated(&package))))
+            let app = package.and_then(|package| chain.listings.app(&package, updated(&package)));
+            ChainResponse::GetApp(app.map(Box::new))
         }
         ChainRequest::GetApps => ChainResponse::GetApps(chain.listings.apps(|_| true, updated)),
         ChainRequest::GetOurApps => {
