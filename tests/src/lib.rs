@@ -23,7 +23,7 @@
 //! | [`prometheus`] | reading the node's counters |
 //! | [`packages`] | zips: built ones, and bad ones |
 //! | [`kit`] | what Kinode's `kit` sends, byte for byte |
-//! | [`reference`] | the pages in `docs/reference`, made of the types |
+//! | [`mod@reference`] | the pages in `docs/reference`, made of the types |
 //! | [`installing`] | versions of one package, one after the other |
 //! | [`wait`] | waiting for what will be so |
 
