@@ -3,7 +3,7 @@
 //! Making and removing one is for processes of its package. Reading and writing takes the capability for that, which the
 //! process that opens a database gets; being of the package is not enough. The node's owner may do all of it.
 //!
-//! Every request asks, so what the capabilities for a database are is worked out once ([`Keys`]); who holds them is looked up
+//! Every request asks, so what the capabilities for a database are is worked out once (`Keys`); who holds them is looked up
 //! each time.
 
 use std::sync::OnceLock;
